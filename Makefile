@@ -1,0 +1,38 @@
+# `make run` and `make test` set up what they need; nothing has to be installed by hand but Python and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench lock clean
+
+run: .venv/runtime
+	@$(BIN)/python manage.py serve
+
+test: .venv/all
+	$(BIN)/python -m pytest
+
+lint: .venv/all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/all
+	$(BIN)/python -m benchmarks
+
+lock: .venv/all
+	$(BIN)/pip install -q uv
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements-dev.in -o requirements-dev.txt
+
+.venv/runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing (once)…"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/all: .venv/runtime requirements-dev.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache static-collected

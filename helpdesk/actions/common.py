@@ -1,0 +1,64 @@
+"""What every action needs: the ticket's lock, its history, and the two ways to say no."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from helpdesk.models import Event, Person, Ticket
+
+
+class Refused(Exception):
+    """The change is not allowed; the message is for the person who asked."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Conflict(Exception):
+    """Someone else changed the ticket since the caller read it. `current` is its state now."""
+
+    def __init__(self, current: Ticket) -> None:
+        super().__init__(f"This ticket has been changed by someone else (version {current.version}).")
+        self.current = current
+
+
+@contextmanager
+def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
+    """The ticket, locked and read again, in a transaction; saved with a new version where it changed.
+
+    `version` is what the caller last saw: Conflict where it is no longer so. None applies to the
+    current state. The caller's object is brought up to date.
+    """
+    with transaction.atomic():
+        rows = Ticket.objects.select_related("requester", "assignee", "mailbox", "team")
+        if connection.vendor == "postgresql":
+            rows = rows.select_for_update(of=("self",))
+        current = rows.get(pk=ticket.pk)
+        if version is not None and version != current.version:
+            raise Conflict(current)
+        before = _fields(current)
+        yield current
+        if _fields(current) != before:
+            current.version += 1
+            current.activity_at = timezone.now()
+            current.save()
+    for name in (*_FIELDS, "version", "activity_at"):
+        setattr(ticket, name, getattr(current, name))
+
+
+def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Event:
+    return Event.objects.create(ticket=ticket, kind=kind, actor=actor, data=data)
+
+
+_FIELDS = (
+    "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
+    "customer_waits_since", "resolved_at", "closed_at",
+)  # fmt: skip
+
+
+def _fields(ticket: Ticket) -> list[Any]:
+    return [getattr(ticket, name) for name in _FIELDS]

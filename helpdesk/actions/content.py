@@ -1,0 +1,58 @@
+"""What a comment is made of, wherever it comes from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from helpdesk import search
+from helpdesk.models import Attachment, Comment, Person, Ticket
+from inbound.models import InboundMail
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is in the storage already, under `stored`."""
+
+    stored: str
+    name: str
+    content_type: str
+    size: int
+    content_id: str = ""
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Text and sanitised HTML of a comment, its quoted history, and its files."""
+
+    text: str
+    html: str = ""
+    quoted_text: str = ""
+    quoted_html: str = ""
+    files: tuple[File, ...] = ()
+    is_automatic: bool = False
+    mail: InboundMail | None = None
+    created_at: datetime | None = None
+
+
+def write_comment(
+    ticket: Ticket, author: Person | None, content: Content, *, visibility: str, via: str, held_reason: str = ""
+) -> Comment:
+    """The comment's row, its attachments' rows and its place in the search index."""
+    comment = Comment(
+        ticket=ticket, author=author, mail=content.mail, visibility=visibility, via=via, text=content.text,
+        html=content.html, quoted_text=content.quoted_text, quoted_html=content.quoted_html,
+        is_automatic=content.is_automatic, held_reason=held_reason,
+    )  # fmt: skip
+    if content.created_at:
+        comment.created_at = content.created_at
+    comment.save(force_insert=True)
+    if content.files:
+        Attachment.objects.bulk_create(
+            Attachment(
+                comment=comment, file=file.stored, name=file.name, content_type=file.content_type, size=file.size,
+                content_id=file.content_id, is_inline=file.is_inline,
+            )
+            for file in content.files
+        )  # fmt: skip
+    search.index(comment, ticket)
+    return comment

@@ -1,0 +1,97 @@
+"""What an agent decides about held mail, and about mail that landed in the wrong ticket."""
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from helpdesk.actions.commenting import received
+from helpdesk.actions.common import Refused, changing, record
+from helpdesk.actions.people import add_participant
+from helpdesk import notify, search
+from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
+
+
+def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
+    """The held mail becomes a public comment; as a participant its sender may write from now on."""
+    with changing(comment.ticket) as current:
+        comment.refresh_from_db()
+        if comment.visibility != Comment.Visibility.HELD or comment.rejected_at:
+            raise Refused("This mail is not held any more.")
+        comment.visibility = Comment.Visibility.PUBLIC
+        comment.save(update_fields=["visibility"])
+        record(current, "admitted", actor, comment=comment.pk, sender=str(comment.author))
+        if as_participant and comment.author and not comment.author.is_staff:
+            add_participant(current, comment.author, Participant.Role.CC, source="admitted", actor=actor)
+        if comment.author and not comment.author.is_staff and not comment.is_automatic:
+            received(current, comment)
+
+
+def reject(comment: Comment, *, actor: Person) -> None:
+    """The held mail stays out of the conversation. It is kept, and shown under the ticket's rejected mail."""
+    with transaction.atomic():
+        changed = Comment.objects.filter(
+            pk=comment.pk, visibility=Comment.Visibility.HELD, rejected_at=None
+        ).update(rejected_at=timezone.now())  # fmt: skip
+        if not changed:
+            raise Refused("This mail is not held any more.")
+        record(comment.ticket, "rejected", actor, comment=comment.pk, sender=str(comment.author))
+
+
+def detach(comment: Comment, *, actor: Person) -> Ticket:
+    """A mail that doesn't belong here becomes a ticket of its own, with its sender as the requester."""
+    if comment.mail is None or comment.author is None:
+        raise Refused("Only what came by mail can become a ticket of its own.")
+    with changing(comment.ticket) as current:
+        comment.refresh_from_db()
+        first = current.comments.order_by("created_at", "id").first()
+        if first is None or first.pk == comment.pk:
+            raise Refused("This is the mail that opened the ticket.")
+        now = timezone.now()
+        ticket = Ticket.objects.create(
+            subject=comment.mail.subject or current.subject, requester=comment.author, mailbox=current.mailbox,
+            team=current.team, customer_waits_since=comment.created_at, activity_at=now,
+        )  # fmt: skip
+        add_participant(ticket, comment.author, Participant.Role.REQUESTER, source="requester", actor=actor)
+        was_held = comment.visibility == Comment.Visibility.HELD
+        comment.ticket, comment.visibility, comment.rejected_at = ticket, Comment.Visibility.PUBLIC, None
+        comment.save(update_fields=["ticket", "visibility", "rejected_at"])
+        search.move(comment, ticket)
+        # Answers to this mail belong to the new ticket from now on.
+        MessageRef.objects.filter(
+            Q(kind=MessageRef.Kind.RECEIVED), ticket=current, message_id=comment.mail.message_id
+        ).update(ticket=ticket)  # fmt: skip
+        record(current, "detached", actor, comment=comment.pk, to=ticket.pk, sender=str(comment.author))
+        record(ticket, "opened", actor, via="detached", **{"from": current.pk})
+        if was_held and not comment.is_automatic and current.mailbox.send_acknowledgement:
+            notify.acknowledgement(ticket, comment)
+    return ticket
+
+
+def mark_spam(ticket: Ticket, *, actor: Person, block: bool = True) -> None:
+    """Closes the ticket as spam, cancels what still waits to be sent on it, and blocks its sender."""
+    with changing(ticket) as current:
+        if current.requester.is_staff:
+            raise Refused("An agent's ticket can't be spam.")
+        record(current, "spam", actor, blocked=current.requester.email if block else "")
+        if current.status != Ticket.Status.CLOSED:
+            record(current, "status", actor, **{"from": current.status, "to": "closed"})
+        current.status, current.is_spam, current.closed_at = Ticket.Status.CLOSED, True, timezone.now()
+        current.customer_waits_since = None
+        OutboundMail.objects.filter(ticket=current, state=OutboundMail.State.QUEUED).update(
+            state=OutboundMail.State.CANCELLED, reason="spam"
+        )
+        if block:
+            BlockedSender.objects.get_or_create(
+                pattern=current.requester.email, defaults={"note": f"spam in #{current.pk}"}
+            )
+
+
+def not_spam(ticket: Ticket, *, actor: Person) -> None:
+    """Takes the mark off again: the ticket is open, and its sender is no longer blocked."""
+    with changing(ticket) as current:
+        if not current.is_spam:
+            raise Refused("This ticket is not marked as spam.")
+        current.is_spam, current.closed_at = False, None
+        current.status = Ticket.Status.ASSIGNED if current.assignee_id else Ticket.Status.OPEN
+        BlockedSender.objects.filter(pattern=current.requester.email).delete()
+        record(current, "not-spam", actor, unblocked=current.requester.email)

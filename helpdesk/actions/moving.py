@@ -1,0 +1,76 @@
+"""Status, priority, team and subject."""
+
+from django.utils import timezone
+
+from helpdesk.actions.common import Refused, changing, record
+from helpdesk.models import Person, Team, Ticket
+
+S = Ticket.Status
+# From where to where. `open` and `assigned` are one place for the mover: which one it is follows from
+# whether somebody is assigned.
+MOVES: dict[str, set[str]] = {
+    S.OPEN: {S.ASSIGNED, S.CLOSED},
+    S.ASSIGNED: {S.OPEN, S.PENDING, S.RESOLVED, S.CLOSED},
+    S.PENDING: {S.OPEN, S.ASSIGNED, S.RESOLVED, S.CLOSED},
+    S.RESOLVED: {S.OPEN, S.ASSIGNED, S.CLOSED},
+    S.CLOSED: {S.OPEN, S.ASSIGNED},
+}
+
+
+def reopened_status(ticket: Ticket) -> str:
+    return S.ASSIGNED if ticket.assignee_id else S.OPEN
+
+
+def set_status(ticket: Ticket, status: str, *, actor: Person | None, version: int | None = None) -> bool:
+    """Moves the ticket; False where it stands there already. Refused says which moves there are."""
+    if status not in S.values:
+        raise Refused(f"There is no status {status!r}. There are: {', '.join(S.values)}.", "status")
+    with changing(ticket, version=version) as current:
+        wanted = status
+        if status in (S.OPEN, S.ASSIGNED) and current.status not in (S.OPEN, S.ASSIGNED):
+            wanted = reopened_status(current)
+        if wanted == current.status:
+            return False
+        if wanted not in MOVES[current.status]:
+            raise Refused(_explain(current.status, wanted), "status")
+        if wanted == S.ASSIGNED and current.assignee_id is None:
+            raise Refused("Assign the ticket to someone; that makes it assigned.", "status")
+        if wanted == S.OPEN and current.assignee_id is not None:
+            raise Refused("It is assigned; take the assignee off to make it open.", "status")
+        record(current, "status", actor, **{"from": current.status, "to": wanted})
+        current.status = wanted
+        current.resolved_at = timezone.now() if wanted == S.RESOLVED else current.resolved_at
+        current.closed_at = timezone.now() if wanted == S.CLOSED else None
+        if wanted in (S.OPEN, S.ASSIGNED):
+            current.resolved_at = None
+        if wanted in (S.RESOLVED, S.CLOSED):
+            current.customer_waits_since = None
+    return True
+
+
+def set_priority(ticket: Ticket, priority: int, *, actor: Person | None, version: int | None = None) -> bool:
+    if priority not in Ticket.Priority.values:
+        raise Refused("The priority must be low, normal, high or urgent.", "priority")
+    with changing(ticket, version=version) as current:
+        if current.priority == priority:
+            return False
+        names = dict(Ticket.Priority.choices)
+        record(current, "priority", actor, **{"from": names[current.priority], "to": names[priority]})
+        current.priority = priority
+    return True
+
+
+def set_team(ticket: Ticket, team: Team | None, *, actor: Person | None, version: int | None = None) -> bool:
+    with changing(ticket, version=version) as current:
+        if current.team_id == (team.pk if team else None):
+            return False
+        record(current, "team", actor, **{"from": str(current.team or ""), "to": str(team or "")})
+        current.team = team
+    return True
+
+
+def _explain(now: str, wanted: str) -> str:
+    if now == S.OPEN:
+        return f"An open ticket can't become {wanted}: assign it first. It can also be closed."
+    can = ", ".join(sorted(MOVES[now]))
+    return f"A ticket that is {now} can't become {wanted}. It can become: {can}."

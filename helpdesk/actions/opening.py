@@ -1,0 +1,55 @@
+"""A new ticket."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from helpdesk import notify
+from helpdesk.actions.common import record
+from helpdesk.actions.content import Content, write_comment
+from helpdesk.actions.people import add_participant
+from helpdesk.models import Comment, Participant, Person, Ticket
+from inbound.models import Mailbox
+
+
+def open_ticket(
+    *,
+    requester: Person,
+    mailbox: Mailbox,
+    subject: str,
+    content: Content,
+    via: str,
+    actor: Person | None,
+    cc: Iterable[Person] = (),
+    follows: Ticket | None = None,
+    acknowledge: bool = True,
+    number: int | None = None,
+    at: datetime | None = None,
+    priority: int = Ticket.Priority.NORMAL,
+) -> tuple[Ticket, Comment]:
+    """A ticket with its first comment, participants, event and acknowledgement, in one transaction.
+
+    `number` is a reserved ticket id. `cc` may write into the ticket and get its answers, except staff.
+    """
+    now = at or timezone.now()
+    with transaction.atomic():
+        ticket = Ticket(
+            pk=number, subject=subject.strip()[:500] or "(no subject)", requester=requester, mailbox=mailbox,
+            team=mailbox.teams.order_by("pk").first(), follows=follows, priority=priority, created_at=now,
+            activity_at=now, customer_waits_since=now,
+        )  # fmt: skip
+        ticket.save(force_insert=True)
+        add_participant(ticket, requester, Participant.Role.REQUESTER, source="requester", actor=actor)
+        for person in cc:
+            if not person.is_staff and person.pk != requester.pk:
+                add_participant(ticket, person, Participant.Role.CC, source="first mail", actor=actor)
+        comment = write_comment(ticket, requester, content, visibility=Comment.Visibility.PUBLIC, via=via)
+        data = {"via": via} | ({"follows": follows.pk} if follows else {})
+        record(ticket, "opened", actor, **data)
+        if follows:
+            record(follows, "followed-up", actor, by=ticket.pk)
+        if acknowledge and mailbox.send_acknowledgement:
+            notify.acknowledgement(ticket, comment)
+    return ticket, comment

@@ -1,0 +1,33 @@
+"""The Celery application. `celery -A helpdesk worker` and `celery -A helpdesk beat` find it here."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import task_postrun, task_prerun
+
+from helpdesk import broker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
+
+broker.install()
+app = Celery("helpdesk")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.imports = ["tasks.inbound", "tasks.outbound", "tasks.housekeeping"]
+# Without it a worker that runs in a thread receives tasks of another, empty application.
+app.set_default()
+
+
+def keep_connection(**kwargs: Any) -> None:
+    """Celery would close the database connection around every task; closing SQLite's last one also
+    writes its whole log back. PostgreSQL's go to the pool and back."""
+    from django.db import close_old_connections, connection
+
+    close_old_connections()
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        connection.close_at = None
+
+
+task_prerun.connect(keep_connection, weak=False)
+task_postrun.connect(keep_connection, weak=False)

@@ -1,0 +1,47 @@
+"""Is everything alive? For a load balancer, a container's health check, and whoever is on call."""
+
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+
+from helpdesk.models import OutboundMail
+from inbound.models import InboundMail
+
+OLDEST = timedelta(minutes=1)
+SILENCE = timedelta(minutes=1)
+HEARTBEAT = "heartbeat"
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """200 when all is well, 503 with the same body when something is not."""
+    checks: dict[str, object] = {}
+    problems: list[str] = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        checks["database"] = "ok"
+        for name, age in (("oldest_inbound_seconds", _oldest_inbound()), ("oldest_outbound_seconds", _oldest_outbound())):
+            checks[name] = age
+            if age > OLDEST.total_seconds():
+                problems.append(name)
+    except (DatabaseError, InterfaceError):
+        checks["database"] = "down"
+        problems.append("database")
+    beat = cache.get(HEARTBEAT)
+    checks["heartbeat"] = beat.isoformat() if beat else None
+    checks["status"] = "problem" if problems else "ok"
+    checks["problems"] = problems
+    return JsonResponse(checks, status=503 if problems else 200)
+
+
+def _oldest_inbound() -> float:
+    oldest = InboundMail.objects.filter(state=InboundMail.State.RECEIVED).order_by("next_attempt_at").first()
+    return max(0.0, (timezone.now() - oldest.received_at).total_seconds()) if oldest else 0.0
+
+
+def _oldest_outbound() -> float:
+    oldest = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED).order_by("next_attempt_at").first()
+    return max(0.0, (timezone.now() - oldest.next_attempt_at).total_seconds()) if oldest else 0.0

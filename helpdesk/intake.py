@@ -1,0 +1,317 @@
+"""A stored mail → what is done about it. `plan` only reads and says why; `apply` writes it all at once.
+
+The outcome of the mail is written in the same transaction as the ticket, the comment, the event and
+the outbox rows, so "done" and "the ticket exists" cannot disagree; a dry run is `plan` alone.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from helpdesk import actions, delivery, participants, people, threads
+from helpdesk.actions import Content, File
+from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
+from inbound import body, quotes
+from inbound.addresses import Bounce, read_token
+from inbound.classify import classify
+from inbound.dsn import report as read_report
+from inbound.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
+from inbound.models import InboundMail, Mailbox
+from inbound.parse import parse
+
+WAIT_FOR_PARENT = timedelta(minutes=2)
+SAME_BYTES_WITHIN = timedelta(days=1)
+
+State = InboundMail.State
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A stored mail with everything that can be known about it from its own bytes."""
+
+    row: InboundMail
+    parsed: ParsedMail
+    verdict: Verdict
+    report: DeliveryReport | None
+
+    @property
+    def recipients(self) -> list[str]:
+        return [str(recipient) for recipient in self.row.rcpt_to]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with a mail, and the evidence for it.
+
+    `do` is open, comment, hold, bounce, ignore, quarantine or wait. `ticket` is the ticket written to
+    (comment, hold), or continued by a new one (open).
+    """
+
+    do: str
+    rule: str
+    ticket: int | None = None
+    reason: str = ""
+    waiting_for: str = ""
+    outbound: int | None = None
+    evidence: Evidence = field(default_factory=dict)
+
+    @property
+    def target(self) -> tuple[str, int | None]:
+        return self.do, self.ticket
+
+
+def read(row: InboundMail, raw: bytes) -> Received:
+    """Parses and classifies; needs no database but for the list of our mailboxes."""
+    parsed = parse(raw)
+    ours = set(Mailbox.objects.values_list("address", flat=True))
+    verdict = classify(parsed, Envelope(row.mail_from, tuple(row.rcpt_to), row.client), ours)
+    report = read_report(raw) if verdict.kind is Kind.BOUNCE else None
+    return Received(row, parsed, verdict, report)
+
+
+def plan(mail: Received) -> Plan:
+    """What today's rules do with the mail. Reads only."""
+    evidence: Evidence = {
+        "kind": mail.verdict.kind.value,
+        "kind_reason": mail.verdict.reason,
+        "kind_evidence": mail.verdict.evidence,
+        "from": mail.parsed.from_.address,
+        "recipients": mail.recipients,
+    }
+    if mail.parsed.defects:
+        evidence["defects"] = list(mail.parsed.defects)[:20]
+    found = (
+        _loop(mail) or _duplicate(mail) or _bounce(mail) or _quarantine(mail) or _into_a_ticket(mail)
+    )  # fmt: skip
+    return replace(found, evidence={**evidence, "rule": found.rule, **found.evidence})
+
+
+def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> dict[str, object]:
+    """Carries the plan out, inside the caller's transaction; the fields of the mail's outcome.
+
+    `stored` names the attachments' files by part, `number` is the ticket id reserved for them.
+    """
+    if decided.do == "wait":
+        raise ValueError("a plan to wait is not carried out")
+    outcome: dict[str, object] = {"evidence": decided.evidence, "reason": decided.reason, "ticket_number": decided.ticket}
+    if decided.do in {"ignore", "quarantine"}:
+        outcome["state"] = State.IGNORED if decided.do == "ignore" else State.QUARANTINED
+    elif decided.do == "bounce":
+        outbound = OutboundMail.objects.select_related("ticket").get(pk=decided.outbound)
+        fresh = delivery.bounced(outbound, mail.report)
+        outcome |= {"state": State.DONE, "reason": "bounce" if fresh else "bounce, nothing new"}
+    else:
+        comment = _write(mail, decided, stored, number)
+        outcome |= {"state": State.DONE, "reason": decided.do, "ticket_number": comment.ticket_id}
+    return outcome | {"finished_at": timezone.now(), "error": "", "waiting_for": ""}
+
+
+def lock(mail: Received) -> None:
+    """Inside a transaction: no other worker decides about this thread, these bytes or this sender meanwhile.
+
+    Two mails that share an id, or one's id and the other's reference, take at least one lock in
+    common. SQLite needs none: its transactions that write are one after the other.
+    """
+    if connection.vendor != "postgresql":
+        return
+    keys = {mail.parsed.message_id, *threads.parent_ids(mail.parsed), mail.row.sha256, f"from {mail.parsed.from_.address}"}
+    numbers = sorted({_number(key) for key in keys if key})
+    with connection.cursor() as cursor:
+        # One order for everybody, so that no two wait for each other.
+        cursor.execute("SELECT pg_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n", [numbers])
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+# --- The rules, in their order. Each says what to do, or None to ask the next one.
+
+
+def _loop(mail: Received) -> Plan | None:
+    if mail.verdict.kind is not Kind.LOOP:
+        return None
+    return Plan("ignore", "loop", reason="loop")
+
+
+def _duplicate(mail: Received) -> Plan | None:
+    """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day."""
+    row = mail.row
+    others = InboundMail.objects.exclude(pk=row.pk).exclude(state__in=[State.RECEIVED, State.FAILED])
+    if row.message_id:
+        same = others.filter(message_id=row.message_id, from_address=row.from_address, body_sha256=row.body_sha256)
+    else:
+        since = row.received_at - SAME_BYTES_WITHIN
+        same = others.filter(sha256=row.sha256, received_at__gt=since)
+    first = same.order_by("pk").first()
+    if first is None:
+        return None
+    by = "Message-ID, From and body" if row.message_id else "same bytes within a day"
+    seen: Evidence = {"duplicate_of": first.pk, "by": by, "at": first.mailbox_id}
+    return Plan("ignore", "duplicate", reason="duplicate", ticket=first.ticket_number, evidence=seen)
+
+
+def _bounce(mail: Received) -> Plan | None:
+    if mail.verdict.kind is not Kind.BOUNCE:
+        return None
+    tokens = [token for address in mail.recipients if isinstance(token := read_token(address), Bounce)]
+    sent: OutboundMail | None = None
+    by = ""
+    if tokens:
+        sent, by = OutboundMail.objects.filter(pk=tokens[0].outbound).first(), "signed return path"
+    original = mail.report.original_message_id if mail.report else ""
+    ids = [original] if original else [*threads.parent_ids(mail.parsed)]
+    if sent is None and ids:
+        sent, by = OutboundMail.objects.filter(message_id__in=ids).first(), "Message-ID of the returned mail"
+    looked: Evidence = {
+        "report": [
+            {"address": r.address, "action": r.action, "status": r.status, "diagnostic": r.diagnostic[:300]}
+            for r in (mail.report.recipients if mail.report else ())
+        ],
+        "original_message_id": original,
+    }
+    if sent is None:
+        return Plan("ignore", "bounce-of-nothing-we-sent", reason="unknown bounce", evidence=looked)
+    return Plan("bounce", "bounce", ticket=sent.ticket_id, outbound=sent.pk, evidence={**looked, "by": by, "outbound": sent.pk})
+
+
+def _quarantine(mail: Received) -> Plan | None:
+    if mail.row.force:
+        return None
+    address = mail.parsed.from_.address
+    if not address:
+        return Plan("quarantine", "no-sender", reason="no sender")
+    domain = address.rpartition("@")[2]
+    blocked = BlockedSender.objects.filter(pattern__in=[address, f"@{domain}"]).first()
+    if blocked:
+        return Plan("quarantine", "blocked-sender", reason="blocked sender", evidence={"blocked": blocked.pattern})
+    name, _, value = mail.row.mailbox.spam_header.partition(":")
+    if name and any(
+        found.strip().lower().startswith(value.strip().lower()) for found in mail.parsed.headers.get(name.strip().lower(), [])
+    ):
+        return Plan("quarantine", "spam-header", reason="spam", evidence={"header": mail.row.mailbox.spam_header})
+    return None
+
+
+def _into_a_ticket(mail: Received) -> Plan:
+    search = threads.locate(mail.parsed, mail.recipients)
+    sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
+    tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
+    refused: list[Evidence] = []
+    looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}
+    held: threads.Candidate | None = None
+    held_why = ""
+    for candidate in search.candidates:
+        ticket = tickets.get(candidate.ticket)
+        if ticket is None:
+            continue
+        decision = participants.may_write(ticket, sender)
+        if decision.allowed:
+            looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
+            if ticket.status == Ticket.Status.CLOSED and _wants_follow_up(ticket, mail):
+                return Plan("open", "follow-up", ticket=ticket.pk, evidence=looked)
+            return Plan("comment", candidate.rule, ticket=ticket.pk, evidence=looked)
+        # A common ancestor that a stranger refers to as well is no reason to look into this ticket.
+        direct = candidate.is_direct
+        why = decision.why if direct else f"{decision.why}, and only a common ancestor leads here"
+        refused.append({"ticket": candidate.ticket, "rule": candidate.rule, "by": candidate.by, "why": why})
+        if direct and held is None:
+            held, held_why = candidate, decision.why
+    if held is None:
+        parent = threads.unprocessed_parent(mail.parsed, mail.row.pk)
+        if parent and timezone.now() - mail.row.received_at < WAIT_FOR_PARENT:
+            return Plan("wait", "parent-is-stored", waiting_for=parent, evidence=looked)
+    if held is not None:
+        looked["located_by"] = {"rule": held.rule, "by": held.by}
+        return Plan("hold", held.rule, ticket=held.ticket, reason=held_why, evidence={**looked, "held": held_why})
+    if mail.verdict.kind is Kind.AUTO_REPLY:
+        return Plan("ignore", "auto-reply-to-nothing", reason="auto-reply", evidence=looked)
+    return Plan("open", "new", evidence=looked)
+
+
+def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
+    return mail.verdict.kind is not Kind.AUTO_REPLY and ticket.mailbox.on_closed == Mailbox.OnClosed.FOLLOW_UP
+
+
+# --- Writing
+
+
+def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
+    sender = actions.person_for(mail.parsed.from_.address or "unknown@invalid", mail.parsed.from_.name)
+    content = _content(mail, stored)
+    if decided.do == "open":
+        _, comment = actions.open_ticket(
+            requester=sender, mailbox=mail.row.mailbox, subject=mail.parsed.subject, content=content,
+            via=Comment.Via.EMAIL, actor=sender, cc=_copied(mail), number=number, at=mail.row.received_at,
+            follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
+            acknowledge=_may_be_answered(mail),
+        )  # fmt: skip
+    else:
+        ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket)
+        if decided.do == "comment":
+            comment = actions.customer_comment(ticket, sender, content, via=Comment.Via.EMAIL)
+        else:
+            comment = actions.hold(ticket, sender, content, reason=decided.reason)
+    _remember_ids(mail, comment)
+    return comment
+
+
+def _content(mail: Received, stored: dict[int, str]) -> Content:
+    parsed = mail.parsed
+    split = quotes.split(parsed.text, parsed.html)
+    return Content(
+        text=split.text,
+        html=body.safe_html(split.html) if split.html else "",
+        quoted_text=split.quoted_text,
+        quoted_html=body.safe_html(split.quoted_html) if split.quoted_html else "",
+        files=tuple(
+            File(stored[a.part], a.name, a.content_type, len(a.data), a.content_id, a.is_inline)
+            for a in parsed.attachments
+            if a.part in stored
+        ),
+        is_automatic=mail.verdict.kind is not Kind.PERSON,
+        mail=mail.row,
+        created_at=mail.row.received_at,
+    )
+
+
+def _copied(mail: Received) -> Iterable[Person]:
+    """The people in To and Cc of a first mail, without our own addresses. They may write into the ticket."""
+    parsed = mail.parsed
+    ours = set(Mailbox.objects.values_list("address", flat=True))
+    for address in {a.address: a for a in (*parsed.to, *parsed.cc)}.values():
+        local, _, domain = address.address.rpartition("@")
+        if address.address == parsed.from_.address or f"{local.partition('+')[0]}@{domain}" in ours:
+            continue
+        if address.address in ours or not domain or len(address.address) > 254:
+            continue
+        yield actions.person_for(address.address, address.name)
+
+
+def _may_be_answered(mail: Received) -> bool:
+    """No automatic mail in answer to automatic mail (RFC 3834 section 2), and none to nowhere."""
+    return mail.verdict.kind is Kind.PERSON and bool(mail.parsed.from_.address)
+
+
+def _remember_ids(mail: Received, comment: Comment) -> None:
+    """The mail's id, and every id it refers to, lead to this ticket from now on."""
+    parsed = mail.parsed
+    ids = [(found, MessageRef.Kind.REFERENCED) for found in threads.parent_ids(parsed)]
+    known = set(
+        MessageRef.objects.filter(ticket_id=comment.ticket_id, message_id__in=[found for found, _ in ids]).values_list(
+            "message_id", flat=True
+        )
+    ) if ids else set()  # fmt: skip
+    rows = [
+        MessageRef(ticket_id=comment.ticket_id, message_id=found, kind=kind) for found, kind in ids if found not in known
+    ]
+    if mail.row.message_id:
+        rows.append(
+            MessageRef(ticket_id=comment.ticket_id, message_id=mail.row.message_id, kind=MessageRef.Kind.RECEIVED)
+        )
+    MessageRef.objects.bulk_create(rows)
+

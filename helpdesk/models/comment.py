@@ -1,0 +1,62 @@
+"""What was said on a ticket, and what came with it."""
+
+from django.db import models
+from django.utils import timezone
+
+from helpdesk.models.ticket import Ticket
+from inbound.models import InboundMail
+
+
+class Comment(models.Model):
+    """A message on a ticket. Customers see only `public`; `held` waits for an agent's decision."""
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", "Public"
+        INTERNAL = "internal", "Internal note"
+        HELD = "held", "Held"
+
+    class Via(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        PORTAL = "portal", "Portal"
+        STAFF = "staff", "Staff site"
+        API = "api", "API"
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey("helpdesk.Person", on_delete=models.PROTECT, related_name="comments", null=True)
+    mail = models.OneToOneField(InboundMail, on_delete=models.SET_NULL, null=True, related_name="comment")
+    visibility = models.CharField(max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC)
+    via = models.CharField(max_length=10, choices=Via.choices)
+    text = models.TextField(help_text="What is new, without the quoted history.")
+    html = models.TextField(blank=True, help_text="The same, sanitised; empty where the mail was plain text.")
+    quoted_text = models.TextField(blank=True)
+    quoted_html = models.TextField(blank=True)
+    is_automatic = models.BooleanField(default=False, help_text="An auto-reply: it reopens and notifies nobody.")
+    held_reason = models.CharField(max_length=100, blank=True)
+    rejected_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["ticket", "created_at", "id"], name="comment_order")]
+
+    def __str__(self) -> str:
+        return f"comment {self.pk}"
+
+
+class Attachment(models.Model):
+    """A file of a comment. Downloads go through helpdesk.access, never through a public path."""
+
+    comment = models.ForeignKey(Comment, on_delete=models.CASCADE, related_name="attachments")
+    file = models.FileField(max_length=400)
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    content_id = models.CharField(max_length=255, blank=True)
+    is_inline = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name

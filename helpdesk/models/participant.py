@@ -1,0 +1,24 @@
+from django.db import models
+from django.utils import timezone
+
+from helpdesk.models.ticket import Ticket
+
+
+class Participant(models.Model):
+    """A person who may write into a ticket by mail and is sent its public answers."""
+
+    class Role(models.TextChoices):
+        REQUESTER = "requester", "Requester"
+        CC = "cc", "Cc"
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="participants")
+    person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="participations")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    source = models.CharField(max_length=30, help_text="Where they come from: first mail, an agent, a merge.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ticket", "person"], name="participant_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} in #{self.ticket_id}"

@@ -1,0 +1,101 @@
+"""People: customers, agents and admins are one table, told apart by `role`."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils import timezone
+
+from inbound.fields import AddressField
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "Person":
+        if not email or "@" not in email:
+            raise ValueError("email: must be an e-mail address")
+        person = self.model(email=email.strip().lower(), **fields)
+        person.set_password(password)  # None gives a password that never matches
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "Person":
+        return self.create_user(email, password, **{**fields, "role": Person.Role.ADMIN})
+
+
+class Person(AbstractBaseUser):
+    """Someone who writes in, answers, or looks after the helpdesk.
+
+    A customer who has only written mail is a `user` whose password never matches.
+    """
+
+    class Role(models.TextChoices):
+        USER = "user", "Customer"
+        AGENT = "agent", "Agent"
+        ADMIN = "admin", "Admin"
+
+    email = AddressField(unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.USER)
+    is_active = models.BooleanField(default=True, help_text="Off instead of deleting: what they wrote stays.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PersonManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        verbose_name_plural = "people"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=["user", "agent", "admin"]), name="person_role_is_known"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["name"], condition=models.Q(role__in=["agent", "admin"]), name="person_staff"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        return self.is_active and self.role in STAFF_ROLES
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.is_active and self.role == self.Role.ADMIN
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Configuration is for admins; what agents may do is decided in helpdesk.access."""
+        return self.is_superuser
+
+    def has_perms(self, perm_list: list[str], obj: object = None) -> bool:
+        return self.is_superuser
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_staff
+
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] or self.email
+
+
+STAFF_ROLES = (Person.Role.AGENT, Person.Role.ADMIN)
+
+
+class PersonAddress(models.Model):
+    """A further address of a person, beside `Person.email`."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="addresses")
+    address = AddressField(unique=True)
+
+    class Meta:
+        verbose_name = "further address"
+        verbose_name_plural = "further addresses"
+
+    def __str__(self) -> str:
+        return self.address

@@ -1,0 +1,102 @@
+"""The ticket, and the Message-IDs by which later mail finds it."""
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from inbound.models import Mailbox
+
+
+class Ticket(models.Model):
+    """One matter of one customer. Its number is its primary key."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        ASSIGNED = "assigned", "Assigned"
+        PENDING = "pending", "Pending"
+        RESOLVED = "resolved", "Resolved"
+        CLOSED = "closed", "Closed"
+
+    class Priority(models.IntegerChoices):
+        LOW = 1, "Low"
+        NORMAL = 2, "Normal"
+        HIGH = 3, "High"
+        URGENT = 4, "Urgent"
+
+    UNSOLVED = ("open", "assigned", "pending")
+
+    subject = models.CharField(max_length=500)
+    requester = models.ForeignKey("helpdesk.Person", on_delete=models.PROTECT, related_name="requested")
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="tickets")
+    team = models.ForeignKey("helpdesk.Team", on_delete=models.SET_NULL, null=True, blank=True)
+    assignee = models.ForeignKey(
+        "helpdesk.Person", on_delete=models.SET_NULL, null=True, blank=True, related_name="assigned"
+    )
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    is_spam = models.BooleanField(default=False)
+    follows = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followed_by",
+        help_text="The closed ticket that this one continues.",
+    )  # fmt: skip
+    version = models.PositiveIntegerField(default=1, help_text="Counts changes of fields; comments don't bump it.")
+    created_at = models.DateTimeField(default=timezone.now)
+    activity_at = models.DateTimeField(default=timezone.now, help_text="The last comment or change.")
+    customer_waits_since = models.DateTimeField(
+        null=True, blank=True, help_text="When the oldest unanswered customer's comment came."
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-activity_at", "-id"], name="ticket_activity"),
+            models.Index(
+                fields=["-activity_at", "-id"],
+                condition=models.Q(status__in=["open", "assigned", "pending"]),
+                name="ticket_unsolved",
+            ),
+            models.Index(fields=["status", "-activity_at", "-id"], name="ticket_status"),
+            models.Index(fields=["assignee", "-activity_at", "-id"], name="ticket_assignee"),
+            models.Index(
+                fields=["assignee", "-activity_at", "-id"],
+                condition=models.Q(status__in=["open", "assigned", "pending"]),
+                name="ticket_assignee_unsolved",
+            ),
+            models.Index(fields=["requester", "-activity_at", "-id"], name="ticket_requester"),
+            models.Index(fields=["team", "-activity_at", "-id"], name="ticket_team"),
+            models.Index(
+                fields=["-priority", "-activity_at", "-id"],
+                condition=models.Q(status__in=["open", "assigned", "pending"]),
+                name="ticket_urgent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.subject}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:ticket", args=[self.pk])
+
+
+class MessageRef(models.Model):
+    """A Message-ID that belongs to a ticket: we sent it, received it, or saw it referenced.
+
+    The first two locate a ticket for anybody's mail; an id that was only referenced may be a
+    common ancestor of many tickets (a newsletter that a hundred customers answer).
+    """
+
+    class Kind(models.TextChoices):
+        SENT = "sent"
+        RECEIVED = "received"
+        REFERENCED = "referenced"
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="message_refs")
+    message_id = models.CharField(max_length=500)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+
+    class Meta:
+        indexes = [models.Index(fields=["message_id", "ticket"], name="messageref_id")]
+
+    def __str__(self) -> str:
+        return self.message_id

@@ -1,0 +1,51 @@
+"""Full text over subjects and comments: PostgreSQL's and SQLite's FTS5 behind one function."""
+
+import re
+
+from django.db import connection
+
+from helpdesk.models import Comment, Ticket
+
+MAX_HITS = 1000  # the newest; a word that is everywhere finds no more than these
+
+
+def index(comment: Comment, ticket: Ticket) -> None:
+    """Makes a comment findable, with its ticket's subject; in the caller's transaction."""
+    words = f"{ticket.subject}\n{comment.text}"[:100_000]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, to_tsvector('simple', %s)) "
+                "ON CONFLICT (comment_id) DO UPDATE SET ticket_id = excluded.ticket_id, words = excluded.words",
+                [comment.pk, ticket.pk, words],
+            )
+        else:
+            cursor.execute("DELETE FROM helpdesk_search WHERE rowid = %s", [comment.pk])
+            cursor.execute(
+                "INSERT INTO helpdesk_search (rowid, ticket_id, words) VALUES (%s, %s, %s)",
+                [comment.pk, ticket.pk, words],
+            )
+
+
+def move(comment: Comment, ticket: Ticket) -> None:
+    index(comment, ticket)
+
+
+def ticket_ids(query: str) -> list[int]:
+    """The tickets that have every word of `query` in one comment, the newest hits first. Words match by prefix."""
+    words = re.findall(r"\w+", query.lower())[:10]
+    if not words:
+        return []
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT ticket_id FROM (SELECT ticket_id, comment_id FROM helpdesk_search "
+                "WHERE words @@ to_tsquery('simple', %s) LIMIT %s) hits ORDER BY comment_id DESC",
+                [" & ".join(f"{word}:*" for word in words), MAX_HITS],
+            )
+        else:
+            cursor.execute(
+                "SELECT ticket_id FROM helpdesk_search WHERE helpdesk_search MATCH %s ORDER BY rowid DESC LIMIT %s",
+                [" ".join(f'"{word}"*' for word in words), MAX_HITS],
+            )
+        return list(dict.fromkeys(int(row[0]) for row in cursor.fetchall()))

@@ -1,0 +1,420 @@
+"""Every setting, read from the process environment or `.env`.
+
+A bad value stops the start with the name of the variable and what is wrong with it. The table of
+variables is in README.md.
+"""
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from kombu import Exchange, Queue
+
+from helpdesk.keys import key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if Path(BASE_DIR / ".env").is_file():
+    environ.Env.read_env(BASE_DIR / ".env")
+
+T = TypeVar("T")
+
+
+def setting(name: str, default: str, read: Callable[[str], T]) -> T:
+    """The variable's value through `read`; ImproperlyConfigured names the variable when it can't be."""
+    given = os.environ.get(name, "").strip() or default
+    try:
+        return read(given)
+    except (ValueError, KeyError) as error:
+        raise ImproperlyConfigured(f"{name}: {error} (it is {given!r})") from error
+
+
+def boolean(value: str) -> bool:
+    if value.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if value.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("must be on or off")
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"-?\d+", value):
+            raise ValueError("must be a whole number")
+        if not low <= int(value) <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def listener(value: str) -> tuple[str, int] | None:
+    """`HOST:PORT`, or "off"."""
+    if value.lower() == "off":
+        return None
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("must be HOST:PORT or off")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def size(value: str) -> int:
+    """Bytes; a number with an optional kB or MB."""
+    match = re.fullmatch(r"(\d+)\s*(|k|kb|m|mb)", value.lower())
+    if not match:
+        raise ValueError("must be a number of bytes, kB or MB")
+    return int(match[1]) * {"": 1, "k": 10**3, "m": 10**6}[match[2][:1]]
+
+
+def words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
+        raise ValueError("must be an e-mail address")
+    return value.lower()
+
+
+def http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http or https URL")
+    return value.rstrip("/")
+
+
+DEBUG = setting("DEBUG", "off", boolean)
+VAR_DIR = setting("VAR_DIR", str(BASE_DIR / "var"), lambda value: Path(value).resolve())
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+# --- Where it listens, and what it is called outside
+
+HTTP_ADDR = setting("HTTP_ADDR", "127.0.0.1:8000", listener)
+SMTP_ADDR = setting("SMTP_ADDR", "127.0.0.1:2525", listener)
+LMTP_ADDR = setting("LMTP_ADDR", "off", listener)
+_host, _port = HTTP_ADDR or ("127.0.0.1", 8000)
+_local_url = f"http://{'localhost' if _host in {'0.0.0.0', '::'} else _host}:{_port}"
+PUBLIC_URL = setting("PUBLIC_URL", _local_url, http_url)
+ALLOWED_HOSTS = setting(
+    "ALLOWED_HOSTS",
+    f"localhost,127.0.0.1,[::1],{_host},{urlsplit(PUBLIC_URL).hostname}",
+    words,
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+_https = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = 3600 * 24 * 30 if _https else 0
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# --- Keys: one for each use, so that one leaked key opens one door
+
+_make = os.environ.get("HELPDESK_KEYS", "")
+SECRET_KEY = key("SECRET_KEY", VAR_DIR, make=_make, debug=DEBUG)
+SECRET_KEY_FALLBACKS = setting("SECRET_KEY_FALLBACKS", "", words)
+JWT_KEY = key("JWT_KEY", VAR_DIR, make=_make, debug=DEBUG)
+PIN_KEY = key("PIN_KEY", VAR_DIR, make=_make, debug=DEBUG)
+FERNET_KEYS = words(key("FERNET_KEYS", VAR_DIR, make=_make, debug=DEBUG))
+
+# --- The database
+
+DATABASE_URL = setting("DATABASE_URL", f"sqlite:///{VAR_DIR / 'helpdesk.sqlite3'}", str)
+
+
+def database(url: str) -> dict[str, Any]:
+    scheme = urlsplit(url).scheme
+    if scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise ValueError("must begin with sqlite:// or postgres://")
+    config: dict[str, Any] = {**environ.Env.db_url_config(url)}
+    if scheme == "sqlite":
+        if not config.get("NAME"):
+            raise ValueError("must name a file, as in sqlite:////srv/helpdesk.sqlite3")
+        # A transaction that reads first and writes later could fail with "database is locked" at
+        # once, whatever the timeout; one that takes the write lock at BEGIN waits its turn.
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
+            "PRAGMA mmap_size=268435456;PRAGMA journal_size_limit=67108864;",
+        }
+        config["TEST"] = {"NAME": os.environ.get("TEST_SQLITE_NAME") or None}
+    else:
+        config["OPTIONS"] = {
+            **config.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 10},
+            "connect_timeout": 5,
+        }
+        config["CONN_MAX_AGE"] = 0  # the pool keeps them
+        config["CONN_HEALTH_CHECKS"] = True  # one that a restart of the database broke is not handed out
+    return config
+
+
+DATABASES = {"default": setting("DATABASE_URL", DATABASE_URL, database)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Celery: the row is the queue, a task only says that a row is due
+
+
+def broker(value: str) -> str:
+    if urlsplit(value).scheme not in {"memory", "redis", "rediss", "amqp", "amqps", "unix"}:
+        raise ValueError("must be memory:// or redis://…")
+    return value
+
+
+CELERY_BROKER_URL = setting("CELERY_BROKER_URL", "memory://", broker)
+# The in-process broker has listeners only inside `serve`, which switches this on; elsewhere ringing
+# would fill a queue that nobody reads.
+CAN_RING = urlsplit(CELERY_BROKER_URL).scheme != "memory"
+if not CAN_RING:
+    CELERY_BROKER_URL = "memory://localhost"
+CELERY_TASK_QUEUES = tuple(
+    Queue(name, Exchange("celery"), routing_key=name) for name in ("inbound", "outbound", "codes", "default")
+)
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_DEFAULT_EXCHANGE = "celery"
+CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = {
+    "tasks.inbound.*": {"queue": "inbound"},
+    "tasks.outbound.*": {"queue": "outbound"},
+    "tasks.codes.*": {"queue": "codes"},
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = "disabled://"
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A lost ring is rung again by the sweep; one that waits for a broker holds up its caller.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if urlsplit(CELERY_BROKER_URL).scheme in {"redis", "rediss"}:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 600, "unacked_restore_interval": 5, "unacked_restore_throttle": 1,
+        "max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0,
+        "socket_timeout": 0.5, "socket_connect_timeout": 0.5, "socket_keepalive": True, "health_check_interval": 10,
+    }  # fmt: skip
+CELERY_DB_REUSE_MAX = 10**9  # helpdesk.celery decides when a connection is closed
+CELERY_TIMEZONE = "UTC"
+
+
+def sweep(task: str, seconds: float) -> dict[str, Any]:
+    # A tick that could not run before the next one is worth nothing: it expires.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "inbound due": sweep("tasks.inbound.sweep", 1.0),
+    "outbound due": sweep("tasks.outbound.sweep", 1.0),
+    "beat is alive": sweep("tasks.housekeeping.heartbeat", 10.0),
+    "clean up": sweep("tasks.housekeeping.clean_up", 3600.0),
+}
+
+
+def cache(value: str) -> dict[str, Any]:
+    scheme = urlsplit(value).scheme
+    if scheme in {"redis", "rediss"}:
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": value}
+    if scheme == "locmem":
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    raise ValueError("must be redis://… or locmem://")
+
+
+CACHES = {"default": setting("CACHE_URL", "locmem://", cache)}
+
+# --- Mail out
+
+
+def mail_out(url: str) -> dict[str, Any]:
+    """EMAIL_URL: file:PATH, smtp://, smtp+tls://, smtps://USER:PASSWORD@HOST:PORT or anymail://PROVIDER."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return {"EMAIL_BACKEND": "helpdesk.filemail.EmailBackend", "EMAIL_FILE_PATH": parts.path}
+    if parts.scheme == "anymail":
+        provider = parts.netloc
+        if not provider.isidentifier() or not importlib.util.find_spec(f"anymail.backends.{provider}"):
+            raise ValueError(f"django-anymail has no provider {provider!r}")
+        return {"EMAIL_BACKEND": f"anymail.backends.{provider}.EmailBackend"}
+    if parts.scheme in {"smtp", "smtp+tls", "smtps"}:
+        if not parts.hostname:
+            raise ValueError("must name the mail server's host")
+        return {
+            "EMAIL_BACKEND": "helpdesk.smtpmail.EmailBackend",
+            "EMAIL_HOST": parts.hostname,
+            "EMAIL_PORT": parts.port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": parts.scheme == "smtps",
+        }
+    raise ValueError("must begin with smtp://, smtp+tls://, smtps://, anymail:// or file:")
+
+
+SENT_MAIL_DIR = VAR_DIR / "sent-mail"
+EMAIL_BACKEND = ""
+globals().update(setting("EMAIL_URL", f"file:{SENT_MAIL_DIR}", mail_out))
+EMAIL_TIMEOUT = 30
+ANYMAIL = {name[8:]: value for name, value in os.environ.items() if name.startswith("ANYMAIL_")}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = SUPPORT_ADDRESS = setting("SUPPORT_ADDRESS", "support@example.com", address)
+OUTBOUND_MAX_AGE = setting("OUTBOUND_MAX_AGE", str(5 * 24 * 3600), integer(60, 10**8))  # seconds
+AUTOMATIC_MAILS_PER_ADDRESS = 10  # in three hours, whatever the address writes
+
+# --- Mail in
+
+MAX_MAIL_BYTES = setting("MAX_MAIL_BYTES", "25MB", size)
+RAW_MAIL_DAYS = setting("RAW_MAIL_DAYS", "0", integer(0, 100_000))  # 0: for ever
+SMTP_HOSTNAME = setting("SMTP_HOSTNAME", SUPPORT_ADDRESS.rpartition("@")[2], str)
+SMTP_MAX_CONNECTIONS = setting("SMTP_MAX_CONNECTIONS", "200", integer(1, 100_000))
+SMTP_IDLE_SECONDS = setting("SMTP_IDLE_SECONDS", "120", integer(1, 3600))
+SMTP_BYTES_IN_FLIGHT = setting("SMTP_BYTES_IN_FLIGHT", "256MB", size)
+SMTP_TLS_CERT = setting("SMTP_TLS_CERT", "", str)
+SMTP_TLS_KEY = setting("SMTP_TLS_KEY", SMTP_TLS_CERT, str)
+for _name in ("SMTP_TLS_CERT", "SMTP_TLS_KEY"):
+    if globals()[_name] and not Path(globals()[_name]).is_file():
+        raise ImproperlyConfigured(f"{_name}: there is no file {globals()[_name]!r}")
+if MAX_MAIL_BYTES > SMTP_BYTES_IN_FLIGHT:
+    raise ImproperlyConfigured("SMTP_BYTES_IN_FLIGHT: must not be less than MAX_MAIL_BYTES")
+
+# --- People and tickets
+
+ADMIN_EMAIL = setting("ADMIN_EMAIL", "admin@example.com", address)
+ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
+AGENT_MAX_TICKETS = setting("AGENT_MAX_TICKETS", "15", integer(1, 10_000))
+
+# --- Django
+
+AUTH_USER_MODEL = "helpdesk.Person"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "helpdesk.auth.EmailBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "helpdesk.apps.StaffSiteConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "axes",
+    "anymail",
+    "inbound.apps.InboundConfig",
+    "helpdesk.apps.HelpdeskConfig",
+    "tasks.apps.TasksConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "helpdesk.middleware.content_security_policy",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "helpdesk.urls"
+ASGI_APPLICATION = "helpdesk.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 3600 * 24 * 14
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+LOGIN_URL = reverse_lazy("admin:login")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = setting("TIME_ZONE", "UTC", str)
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static-collected"
+MEDIA_ROOT = VAR_DIR / "media"
+MEDIA_URL = "/media/"
+STORAGES = {
+    "default": {"BACKEND": "helpdesk.files.Storage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+# Without a collected folder (a developer's checkout) static files are found in the packages.
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 10**6
+FILE_UPLOAD_PERMISSIONS = 0o600
+TEST_RUNNER = "tests.runner.PytestRunner"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": setting("LOG_LEVEL", "INFO", str.upper)},
+    "loggers": {
+        "mail.log": {"level": "WARNING"},  # aiosmtpd: a line a command is too much
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Helpdesk",
+    "SITE_HEADER": "Helpdesk",
+    "SITE_SYMBOL": "support_agent",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "STYLES": [lambda request: static("helpdesk/staff.css")],
+    "COMMAND": {"search_models": False, "search_callback": "helpdesk.staff.navigation.command", "show_history": False},
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "helpdesk.staff.navigation.sidebar",
+    },
+    "COLORS": {
+        "primary": {
+            "50": "#eef7f6", "100": "#d5ebe9", "200": "#aed8d5", "300": "#7dbebb", "400": "#4f9f9d", "500": "#348483",
+            "600": "#27696a", "700": "#235556", "800": "#204546", "900": "#1e3a3b", "950": "#0c2022",
+        },  # fmt: skip
+    },
+}

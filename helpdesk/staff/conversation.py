@@ -1,0 +1,237 @@
+"""The ticket as a conversation, and everything an agent does on it."""
+
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_POST
+
+from helpdesk import access, actions
+from helpdesk.actions import Content, File
+from helpdesk.middleware import policy
+from helpdesk.models import Comment, Participant, Person, Team, Ticket
+from helpdesk.staff import queues
+from helpdesk.staff.history import lines
+from inbound.parse import safe_name
+
+SHOWN_COMMENTS = 100
+MAX_UPLOAD = 20 * 10**6
+
+
+@require_GET
+def ticket(request: HttpRequest, pk: int) -> HttpResponse:
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    newest = access.comments(request.user, found).reverse()
+    everything = "all" in request.GET
+    comments = list(newest if everything else newest[: SHOWN_COMMENTS + 1])
+    hidden = not everything and len(comments) > SHOWN_COMMENTS
+    comments = list(reversed(comments[:SHOWN_COMMENTS] if hidden else comments))
+    held = [c for c in comments if c.visibility == Comment.Visibility.HELD]
+    context = {
+        **admin.site.each_context(request),
+        "title": f"#{found.pk}",
+        "ticket": found,
+        "comments": [c for c in comments if c.visibility != Comment.Visibility.HELD],
+        "held": [c for c in held if not c.rejected_at],
+        "rejected": [c for c in held if c.rejected_at],
+        "hidden": hidden,
+        "history": lines(found),
+        "participants": found.participants.select_related("person").order_by("id"),
+        "followed_by": list(found.followed_by.all()[:10]),
+        "choices": queues.choices(),
+        "statuses": _reachable(found),
+        "is_fullwidth": "1",
+        "draft": request.session.pop(f"draft-{pk}", ""),
+    }
+    return render(request, "staff/ticket.html", context)
+
+
+class ReplyForm(forms.Form):
+    body = forms.CharField(max_length=100_000, required=False)
+    kind = forms.ChoiceField(choices=[("reply", "Reply"), ("note", "Note")])
+    then = forms.ChoiceField(choices=[("", ""), ("pending", "Pending"), ("resolved", "Resolved")], required=False)
+
+
+@require_POST
+def reply(request: HttpRequest, pk: int) -> HttpResponse:
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    form = ReplyForm(request.POST)
+    uploads = request.FILES.getlist("files")
+    if not form.is_valid():
+        messages.error(request, " ".join(f"{name}: {' '.join(errors)}" for name, errors in form.errors.items()))
+        return _back(found)
+    if sum(upload.size or 0 for upload in uploads) > MAX_UPLOAD:
+        messages.error(request, f"files: together they must not be larger than {MAX_UPLOAD // 10**6} MB.")
+        return _keep_draft(request, found, form.cleaned_data["body"])
+    text = form.cleaned_data["body"].replace("\r\n", "\n").strip()
+    try:
+        content = Content(text=text, files=tuple(_store(found, upload) for upload in uploads))
+        if form.cleaned_data["kind"] == "note":
+            actions.note(found, content, actor=request.user)
+        else:
+            actions.reply(found, content, actor=request.user)
+            if form.cleaned_data["then"]:
+                actions.set_status(found, form.cleaned_data["then"], actor=request.user)
+    except actions.Refused as why:
+        messages.error(request, str(why))
+        return _keep_draft(request, found, text)
+    return redirect(reverse("admin:ticket", args=[pk]) + "#end")
+
+
+@require_POST
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    """Status, priority, assignee or team: whichever the form carries. `version` guards against surprises."""
+    assert access.is_staff(request.user)
+    me, found, post = request.user, access.ticket(request.user, pk), request.POST
+    version = int(post["version"]) if post.get("version", "").isdigit() else None
+    changes: list[Callable[[], Any]] = []
+    if "assignee" in post:
+        agent = _agent(post["assignee"], me)
+        if (agent.pk if agent else None) != found.assignee_id:
+            changes.append(lambda: actions.assign(found, agent, actor=me))
+    if post.get("priority", "").isdigit() and int(post["priority"]) != found.priority:
+        changes.append(lambda: actions.set_priority(found, int(post["priority"]), actor=me))
+    if "team" in post:
+        team = Team.objects.filter(pk=int(post["team"])).first() if post["team"].isdigit() else None
+        changes.append(lambda: actions.set_team(found, team, actor=me))
+    if post.get("status") and post["status"] != found.status:
+        changes.append(lambda: actions.set_status(found, post["status"], actor=me))
+    if version is not None and version != found.version:
+        messages.error(request, "Someone else changed this ticket while you had it open. Look again, then change it.")
+        return _back(found)
+    for apply in changes:
+        try:
+            apply()
+        except actions.Refused as why:
+            messages.error(request, str(why))
+    return _back(found)
+
+
+@require_POST
+def change_people(request: HttpRequest, pk: int) -> HttpResponse:
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    if address := request.POST.get("add", "").strip():
+        field = forms.EmailField()
+        try:
+            person = actions.person_for(field.clean(address))
+        except forms.ValidationError:
+            messages.error(request, f"{address} is no e-mail address.")
+            return _back(found)
+        if person.is_staff:
+            messages.error(request, f"{person} is an agent and sees the ticket anyway.")
+        else:
+            actions.add_participant(found, person, Participant.Role.CC, source="agent", actor=request.user)
+    elif request.POST.get("remove", "").isdigit():
+        person_row = Person.objects.filter(pk=int(request.POST["remove"])).first()
+        if person_row:
+            actions.remove_participant(found, person_row, actor=request.user)
+    return _back(found)
+
+
+@require_POST
+def spam(request: HttpRequest, pk: int) -> HttpResponse:
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    try:
+        if "not" in request.POST:
+            actions.not_spam(found, actor=request.user)
+        else:
+            actions.mark_spam(found, actor=request.user)
+            messages.success(request, f"#{found.pk} is closed as spam, and {found.requester.email} is blocked.")
+            return redirect("admin:tickets")
+    except actions.Refused as why:
+        messages.error(request, str(why))
+    return _back(found)
+
+
+@require_POST
+def decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Held mail: admit once, admit as participant, detach, reject. Any other mail: detach."""
+    assert access.is_staff(request.user)
+    comment = access.comment(request.user, pk)
+    found, decision = comment.ticket, request.POST.get("decision", "")
+    try:
+        if decision in {"admit", "admit-participant"}:
+            actions.admit(comment, actor=request.user, as_participant=decision == "admit-participant")
+        elif decision == "reject":
+            actions.reject(comment, actor=request.user)
+        elif decision == "detach":
+            new = actions.detach(comment, actor=request.user)
+            messages.success(request, f"This mail is ticket #{new.pk} now.")
+            return _back(new)
+    except actions.Refused as why:
+        messages.error(request, str(why))
+    return _back(found)
+
+
+@require_GET
+@xframe_options_sameorigin
+def comment_html(request: HttpRequest, pk: int) -> HttpResponse:
+    """A comment's HTML as a document of its own, for a frame: no script, and remote images only on request."""
+    comment = access.comment(request.user, pk)
+    quoted, remote = "quoted" in request.GET, "images" in request.GET
+    html = comment.quoted_html if quoted else comment.html
+    cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
+
+    def local(match: "re.Match[str]") -> str:
+        pk = cids.get(match[2].lower())
+        return f"{match[1]}{reverse('admin:attachment', args=[pk])}" if pk else f"{match[1]}data:,"
+
+    html = re.sub(r"""(src=["'])cid:([^"']+)""", local, html)
+    response = render(request, "staff/comment_html.html", {"html": html})
+    response["Content-Security-Policy"] = policy(
+        script_src="'none'", connect_src="'none'", form_action="'none'", frame_src="'none'", frame_ancestors="'self'",
+        img_src="'self' data: https: http:" if remote else "'self' data:",
+        sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+    )  # fmt: skip
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _reachable(ticket: Ticket) -> list[tuple[str, str]]:
+    """The statuses that the ticket can be moved to, with the one it has."""
+    from helpdesk.actions.moving import MOVES
+
+    labels = dict(Ticket.Status.choices)
+    reopened = Ticket.Status.ASSIGNED if ticket.assignee_id else Ticket.Status.OPEN
+    can = MOVES[ticket.status] - {Ticket.Status.OPEN, Ticket.Status.ASSIGNED}
+    if ticket.status not in (Ticket.Status.OPEN, Ticket.Status.ASSIGNED):
+        can = can | {reopened}
+    return [(value, str(labels[value])) for value in Ticket.Status.values if value in can or value == ticket.status]
+
+
+def _agent(value: str, me: Person) -> Person | None:
+    if value == "me":
+        return me
+    return access.staff().filter(pk=int(value)).first() if value.isdigit() else None
+
+
+def _store(ticket: Ticket, upload: UploadedFile) -> File:
+    name = safe_name(upload.name or "", upload.content_type or "", 0)
+    extension = re.sub(r"[^A-Za-z0-9]", "", name.rpartition(".")[2])[:10] if "." in name else ""
+    path = f"tickets/{ticket.pk}/staff-{secrets.token_hex(8)}{'.' + extension if extension else ''}"
+    stored = default_storage.save(path, upload)
+    kind = upload.content_type if re.fullmatch(r"[\w.+-]+/[\w.+-]+", upload.content_type or "") else ""
+    return File(stored, name, (kind or "application/octet-stream")[:100], upload.size or 0)
+
+
+def _keep_draft(request: HttpRequest, ticket: Ticket, text: str) -> HttpResponse:
+    """What was written is not lost because the ticket could not take it."""
+    request.session[f"draft-{ticket.pk}"] = text
+    return redirect(reverse("admin:ticket", args=[ticket.pk]) + "#reply")
+
+
+def _back(ticket: Ticket) -> HttpResponse:
+    return redirect("admin:ticket", ticket.pk)

@@ -1,0 +1,49 @@
+"""A ticket's events in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from helpdesk.models import Event, Ticket
+
+SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    at: datetime
+    who: str
+    what: str
+
+
+def lines(ticket: Ticket) -> list[Line]:
+    """The newest first."""
+    events = ticket.events.select_related("actor").order_by("-id")[:SHOWN]
+    return [Line(event.created_at, str(event.actor or "Helpdesk"), describe(event)) for event in events]
+
+
+def describe(event: Event) -> str:
+    data = event.data
+    words = {
+        "opened": lambda: f"opened the ticket by {data.get('via', '')}" + (f", after #{data['follows']}" if "follows" in data else "") + (f", from #{data['from']}" if "from" in data else ""),
+        "followed-up": lambda: f"continued it in #{data['by']}",
+        "customer-replied": lambda: "replied",
+        "automatic-reply": lambda: "sent an automatic reply",
+        "replied": lambda: "answered",
+        "noted": lambda: "wrote a note",
+        "assigned": lambda: f"assigned it to {data['to']}" + (f" (was {data['from']})" if data["from"] else ""),
+        "unassigned": lambda: f"took it from {data['from']}",
+        "status": lambda: f"changed the status from {data['from']} to {data['to']}" + (f": {data['why']}" if "why" in data else ""),
+        "priority": lambda: f"changed the priority from {data['from']} to {data['to']}",
+        "team": lambda: f"moved it from {data['from'] or 'no team'} to {data['to'] or 'no team'}",
+        "held": lambda: f"held a mail from {data['sender']}: {data['why']}",
+        "admitted": lambda: f"admitted the mail from {data['sender']}",
+        "rejected": lambda: f"rejected the mail from {data['sender']}",
+        "detached": lambda: f"made the mail from {data['sender']} a ticket of its own, #{data['to']}",
+        "participant-added": lambda: f"added {data['name']} ({data['source']})",
+        "participant-removed": lambda: f"removed {data['name']}",
+        "spam": lambda: "marked it as spam" + (f" and blocked {data['blocked']}" if data["blocked"] else ""),
+        "not-spam": lambda: "took the spam mark off",
+        "mail-failed": lambda: f"could not deliver the {data['what']} to {data['to']}: {data['why']}",
+        "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
+    }  # fmt: skip
+    return words[event.kind]() if event.kind in words else event.kind

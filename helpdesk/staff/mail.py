@@ -1,0 +1,127 @@
+"""A received mail's page (why it landed where it did, its source), its files, and the mail sent to files."""
+
+import re
+from email import message_from_bytes, policy as email_policy
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from helpdesk import access
+from helpdesk.middleware import policy
+from inbound import store
+from inbound.models import InboundMail
+from inbound.parse import hops
+
+# Shown in the browser; everything else is downloaded. SVG and HTML are documents, not pictures.
+INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
+SHOWN_SOURCE = 500_000
+
+
+@require_GET
+def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
+    mail = _mail(request, pk)
+    raw = bytes(mail.raw.data) if mail.raw else b""
+    context = {
+        **admin.site.each_context(request),
+        "title": f"Mail {mail.pk}",
+        "mail": mail,
+        "hops": hops(raw),
+        "source": raw[:SHOWN_SOURCE].decode("utf-8", "replace"),
+        "is_cut": len(raw) > SHOWN_SOURCE,
+        "has_raw": mail.raw is not None,
+        "is_fullwidth": "1",
+    }
+    return render(request, "staff/mail.html", context)
+
+
+@require_GET
+def source(request: HttpRequest, pk: int) -> HttpResponse:
+    """The bytes, exactly as received."""
+    mail = _mail(request, pk)
+    if mail.raw is None:
+        raise Http404
+    response = HttpResponse(bytes(mail.raw.data), content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="mail-{mail.pk}.eml"'
+    return response
+
+
+@require_POST
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Runs a failed mail again, or lets a quarantined or ignored one through."""
+    mail = _mail(request, pk)
+    force = mail.state == InboundMail.State.QUARANTINED
+    if store.requeue([mail], force=force):
+        messages.success(request, "It is being processed again.")
+    else:
+        messages.warning(request, "There is nothing to do: this mail is done.")
+    return redirect("admin:inbound_mail", pk)
+
+
+@require_GET
+def attachment(request: HttpRequest, pk: int) -> FileResponse:
+    found = access.attachment(request.user, pk)
+    inline = found.content_type in INLINE
+    try:
+        file = found.file.open("rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    response = FileResponse(
+        file, as_attachment=not inline, filename=found.name,
+        content_type=found.content_type if inline else "application/octet-stream",
+    )  # fmt: skip
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = policy(
+        script_src="'none'", style_src="'none'", frame_ancestors="'self'", sandbox=""
+    )  # fmt: skip
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@require_GET
+def sent_mail(request: HttpRequest) -> HttpResponse:
+    """What the file backend wrote, the newest first."""
+    _admins_only(request)
+    files = sorted(_folder().glob("*.eml"), reverse=True)[:100] if _folder().is_dir() else []
+    rows = []
+    for path in files:
+        parsed = message_from_bytes(path.read_bytes(), policy=email_policy.default)
+        rows.append({"name": path.name, "to": parsed["To"], "subject": parsed["Subject"], "date": parsed["Date"]})
+    context = {**admin.site.each_context(request), "title": "Mail sent to files", "rows": rows, "folder": _folder()}
+    return render(request, "staff/sent_mail.html", context)
+
+
+@require_GET
+def sent_mail_file(request: HttpRequest, name: str) -> HttpResponse:
+    _admins_only(request)
+    if not re.fullmatch(r"[\w-]+\.eml", name) or not (_folder() / name).is_file():
+        raise Http404
+    raw = (_folder() / name).read_bytes()
+    parsed = message_from_bytes(raw, policy=email_policy.default)
+    text = parsed.get_body(("plain",))
+    context = {
+        **admin.site.each_context(request),
+        "title": str(parsed["Subject"]),
+        "parsed": [(key, value) for key, value in parsed.items()],
+        "text": text.get_content() if text else "",
+    }
+    return render(request, "staff/sent_mail_file.html", context)
+
+
+def _mail(request: HttpRequest, pk: int) -> InboundMail:
+    if not access.is_staff(request.user):
+        raise Http404
+    return get_object_or_404(InboundMail.objects.select_related("mailbox", "raw"), pk=pk)
+
+
+def _admins_only(request: HttpRequest) -> None:
+    if not access.is_admin(request.user):
+        raise PermissionDenied
+
+
+def _folder() -> Path:
+    return Path(getattr(settings, "EMAIL_FILE_PATH", settings.SENT_MAIL_DIR))

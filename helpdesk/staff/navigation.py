@@ -1,0 +1,71 @@
+"""The sidebar and the command palette."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from unfold.dataclasses import SearchResult
+
+from helpdesk import access
+from helpdesk.staff import queues
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    if not access.is_staff(request.user):
+        return []
+    groups = [
+        {"title": "Tickets", "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar]},
+        {"title": "Mail", "separator": True, "items": [_model("Incoming", "mail", "inbound_inboundmail")]},
+    ]
+    if access.is_admin(request.user):
+        groups[1]["items"] += [_model("Outgoing", "outbox", "helpdesk_outboundmail")]
+        if settings.EMAIL_BACKEND == "helpdesk.filemail.EmailBackend":
+            groups[1]["items"] += [{"title": "Sent to files", "icon": "drafts", "link": reverse("admin:sent_mail")}]
+        groups.append(
+            {
+                "title": "Settings",
+                "separator": True,
+                "items": [
+                    _model("Mailboxes", "alternate_email", "inbound_mailbox"),
+                    _model("Teams", "groups", "helpdesk_team"),
+                    _model("People", "person", "helpdesk_person"),
+                    _model("Blocked senders", "block", "helpdesk_blockedsender"),
+                ],
+            }
+        )
+    return groups
+
+
+def command(request: HttpRequest, term: str) -> list[SearchResult]:
+    """Ctrl+K: tickets by number or words."""
+    if not access.is_staff(request.user):
+        return []
+    found = queues.page(request.user, {"q": term})
+    return [
+        SearchResult(
+            title=f"#{ticket.pk} {ticket.subject}", description=str(ticket.requester), icon="confirmation_number",
+            link=reverse("admin:ticket", args=[ticket.pk]),
+        )
+        for ticket in found.tickets[:10]
+    ]  # fmt: skip
+
+
+def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
+    def active(current: HttpRequest) -> bool:
+        return current.path == reverse("admin:tickets") and current.GET.get("queue", "unsolved") == queue.slug
+
+    assert access.is_staff(request.user)
+    item: dict[str, Any] = {
+        "title": queue.title,
+        "icon": queue.icon,
+        "link": f"{reverse('admin:tickets')}?queue={queue.slug}",
+        "active": active,
+    }
+    if number := queues.count(request.user, queue):
+        item |= {"badge": number, "badge_variant": "primary"}
+    return item
+
+
+def _model(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}

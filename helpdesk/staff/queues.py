@@ -1,0 +1,122 @@
+"""The queues of the ticket list, their filters, and paging that is as fast on the last page as on the first."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from helpdesk import access, search
+from helpdesk.models import Person, Team, Ticket
+
+PAGE = 30
+COUNT_CAP = 100  # an exact count of a million rows would cost more than the page
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    slug: str
+    title: str
+    icon: str
+    narrow: Callable[[QuerySet[Ticket], Person], QuerySet[Ticket]]
+    in_sidebar: bool = True
+
+
+S = Ticket.Status
+QUEUES = [
+    Queue("open", "Unassigned", "inbox", lambda rows, me: rows.filter(status=S.OPEN)),
+    Queue("mine", "Mine", "assignment_ind", lambda rows, me: rows.filter(assignee=me, status__in=Ticket.UNSOLVED)),
+    Queue("unsolved", "All unsolved", "confirmation_number", lambda rows, me: rows.filter(status__in=Ticket.UNSOLVED)),
+    Queue("pending", "Pending", "hourglass_top", lambda rows, me: rows.filter(status=S.PENDING), False),
+    Queue("resolved", "Resolved", "task_alt", lambda rows, me: rows.filter(status=S.RESOLVED), False),
+    Queue("closed", "Closed", "archive", lambda rows, me: rows.filter(status=S.CLOSED, is_spam=False), False),
+    Queue("all", "All", "stacks", lambda rows, me: rows.filter(is_spam=False), False),
+    Queue("spam", "Spam", "report", lambda rows, me: rows.filter(is_spam=True), False),
+]
+BY_SLUG = {queue.slug: queue for queue in QUEUES}
+
+
+@dataclass(slots=True)
+class Page:
+    tickets: list[Ticket]
+    queue: Queue
+    filters: dict[str, str] = field(default_factory=dict)
+    newer: str = ""  # the cursor of the page before, "" where this is the first
+    older: str = ""
+
+
+def page(me: Person, query: Mapping[str, str]) -> Page:
+    """One page of one queue: `queue`, `q`, `priority`, `assignee`, `team`, and `before` or `after` a cursor."""
+    words = query.get("q", "").strip()[:200]
+    queue = BY_SLUG.get(query.get("queue", ""), BY_SLUG["all"] if words else BY_SLUG["unsolved"])
+    rows = queue.narrow(access.tickets(me), me)
+    filters = {name: query.get(name, "") for name in ("priority", "assignee", "team") if query.get(name, "").isdigit()}
+    if "priority" in filters:
+        rows = rows.filter(priority=int(filters["priority"]))
+    if "assignee" in filters:
+        rows = rows.filter(assignee=int(filters["assignee"]))
+    if "team" in filters:
+        rows = rows.filter(team=int(filters["team"]))
+    if words:
+        rows = rows.filter(_matches(words))
+        filters["q"] = words
+    return _keyset(rows, queue, filters, query)
+
+
+def count(me: Person, queue: Queue) -> str:
+    """How many tickets a queue holds, "99+" where there are more; "" for none."""
+    number = queue.narrow(access.tickets(me), me).order_by()[:COUNT_CAP].count()
+    return f"{COUNT_CAP - 1}+" if number >= COUNT_CAP else str(number or "")
+
+
+def _matches(words: str) -> Q:
+    if number := re.fullmatch(r"#?(\d{1,18})", words):
+        return Q(pk=int(number[1])) | Q(pk__in=search.ticket_ids(words))
+    if "@" in words:
+        people = Person.objects.filter(Q(email=words.lower()) | Q(addresses__address=words.lower())).values("pk")
+        return Q(requester__in=people) | Q(pk__in=search.ticket_ids(words))
+    return Q(pk__in=search.ticket_ids(words))
+
+
+def _keyset(rows: QuerySet[Ticket], queue: Queue, filters: dict[str, str], query: Mapping[str, str]) -> Page:
+    rows = rows.select_related("requester", "assignee", "team")
+    before, after = _cursor(query.get("before", "")), _cursor(query.get("after", ""))
+    if after:
+        at, pk = after
+        found = list(
+            rows.filter(Q(activity_at__gt=at) | Q(activity_at=at, pk__gt=pk)).order_by("activity_at", "pk")[: PAGE + 1]
+        )
+        more, shown = len(found) > PAGE, list(reversed(found[:PAGE]))
+        return Page(shown, queue, filters, _as_cursor(shown[0]) if more and shown else "", _as_cursor(shown[-1]) if shown else "")
+    if before:
+        at, pk = before
+        rows = rows.filter(activity_at__lte=at).exclude(activity_at=at, pk__gte=pk)
+    found = list(rows.order_by("-activity_at", "-pk")[: PAGE + 1])
+    shown = found[:PAGE]
+    return Page(
+        shown, queue, filters,
+        newer=_as_cursor(shown[0]) if before and shown else "",
+        older=_as_cursor(shown[-1]) if len(found) > PAGE else "",
+    )  # fmt: skip
+
+
+def _as_cursor(ticket: Ticket) -> str:
+    return f"{ticket.activity_at.timestamp():.6f}_{ticket.pk}"
+
+
+def _cursor(value: str) -> tuple[datetime, int] | None:
+    match = re.fullmatch(r"(\d{1,11}\.\d{6})_(\d{1,18})", value)
+    if not match:
+        return None
+    return datetime.fromtimestamp(float(match[1]), tz=timezone.get_default_timezone()), int(match[2])
+
+
+def choices() -> dict[str, list[tuple[int, str]]]:
+    """What the list's filters and bulk actions offer."""
+    return {
+        "agents": [(person.pk, str(person)) for person in access.staff()],
+        "teams": [(team.pk, str(team)) for team in Team.objects.all()],
+        "priorities": [(int(value), str(label)) for value, label in Ticket.Priority.choices],
+    }

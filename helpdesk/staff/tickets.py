@@ -1,0 +1,83 @@
+"""The ticket list and what can be done with several at once."""
+
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from helpdesk import access, actions
+from helpdesk.models import Person, Ticket
+from helpdesk.staff import queues
+
+MAX_BULK = 200
+
+
+@require_GET
+def ticket_list(request: HttpRequest) -> HttpResponse:
+    assert access.is_staff(request.user)
+    page = queues.page(request.user, request.GET.dict())
+
+    def link(**changes: str) -> str:
+        query = {"queue": page.queue.slug, **page.filters, **changes}
+        return f"{reverse('admin:tickets')}?{urlencode({name: value for name, value in query.items() if value})}"
+
+    context = {
+        **admin.site.each_context(request),
+        "title": page.queue.title,
+        "page": page,
+        "tabs": [(queue.title, link(queue=queue.slug), queue.slug == page.queue.slug) for queue in queues.QUEUES],
+        "older": link(before=page.older) if page.older else "",
+        "newer": link(after=page.newer) if page.newer else "",
+        "clear": f"{reverse('admin:tickets')}?queue={page.queue.slug}",
+        "choices": queues.choices(),
+        "statuses": [(value, label) for value, label in Ticket.Status.choices if value != Ticket.Status.ASSIGNED],
+        "is_fullwidth": "1",
+    }
+    return render(request, "staff/tickets.html", context)
+
+
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Assigns or moves the ticked tickets, one by one; says how many changed, and why others did not."""
+    assert access.is_staff(request.user)
+    back = request.POST.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = reverse("admin:tickets")
+    pks = [int(pk) for pk in request.POST.getlist("ticket") if pk.isdigit()][:MAX_BULK]
+    assignee, status = request.POST.get("assignee", ""), request.POST.get("status", "")
+    if not pks or not (assignee or status):
+        messages.warning(request, "Tick some tickets, and choose an agent or a status.")
+        return redirect(back)
+    changed, skipped = 0, []
+    for ticket in access.tickets(request.user).filter(pk__in=pks).order_by("pk"):
+        try:
+            if _change(ticket, assignee, status, request.user):
+                changed += 1
+            else:
+                skipped.append(f"#{ticket.pk}: it was so already")
+        except actions.Refused as why:
+            skipped.append(f"#{ticket.pk}: {why}")
+    if changed:
+        messages.success(request, f"{changed} ticket{'s' if changed != 1 else ''} changed.")
+    if skipped:
+        rest = f" … and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        messages.warning(request, f"{len(skipped)} skipped. {' '.join(skipped[:5])}{rest}")
+    return redirect(back)
+
+
+def _change(ticket: Ticket, assignee: str, status: str, actor: Person) -> bool:
+    changed = False
+    if assignee == "none":
+        changed |= actions.assign(ticket, None, actor=actor)
+    elif assignee.isdigit():
+        agent = access.staff().filter(pk=int(assignee)).first()
+        if agent is None:
+            raise actions.Refused("There is no such agent.", "assignee")
+        changed |= actions.assign(ticket, agent, actor=actor)
+    if status:
+        changed |= actions.set_status(ticket, status, actor=actor)
+    return changed

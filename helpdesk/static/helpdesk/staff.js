@@ -1,0 +1,48 @@
+// Small comforts for the staff pages; every page works without them.
+document.addEventListener("change", (event) => {
+  const all = event.target.closest("[data-check-all]");
+  if (all) {
+    for (const box of all.form.elements.ticket ? [].concat(...[all.form.querySelectorAll("[name=ticket]")].map((l) => [...l])) : []) box.checked = all.checked;
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const ask = event.target.closest("[data-confirm]");
+  if (ask && !window.confirm(ask.dataset.confirm)) event.preventDefault();
+  const show = event.target.closest("[data-show-images]");
+  if (show) {
+    const frame = show.closest("article").querySelector("iframe");
+    frame.src = frame.src.split("?")[0] + "?images";
+    show.parentElement.remove();
+  }
+});
+
+// A mail's frame is as high as the mail.
+function fit(frame) {
+  const page = frame.contentDocument;
+  if (!page || !page.body) return;
+  const set = () => { frame.style.height = Math.min(20000, page.documentElement.scrollHeight) + "px"; };
+  frame.style.height = "0";
+  set();
+  for (const image of page.images) if (!image.complete) image.addEventListener("load", set);
+}
+for (const frame of document.querySelectorAll("iframe.hd-mail")) {
+  frame.addEventListener("load", () => fit(frame));
+  fit(frame);
+}
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) for (const frame of event.target.querySelectorAll("iframe.hd-mail")) fit(frame);
+}, true);
+
+// Ctrl+Enter sends.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form && event.target.form.id === "reply") {
+    event.target.form.requestSubmit();
+  }
+});
+const kind = () => {
+  const form = document.getElementById("reply");
+  if (form) form.classList.toggle("hd-note", form.elements.kind.value === "note");
+};
+document.addEventListener("change", kind);
+kind();

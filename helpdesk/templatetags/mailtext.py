@@ -1,0 +1,40 @@
+"""Filters for the words of a mail."""
+
+import re
+
+from django import template
+from django.utils.html import escape, urlize
+from django.utils.safestring import SafeString, mark_safe
+
+from helpdesk.models import Comment
+
+register = template.Library()
+
+_PREFIXES = re.compile(r"^(?:\s*(?:re|aw|sv|antw|odp|ynt|回复|答复|fwd?|wg)\s*(?:\[\d+\])?\s*[:：]\s*)+", re.IGNORECASE)
+
+
+@register.filter
+def cut_re(subject: str) -> str:
+    """The subject without the Re: and Fwd: before it, so that ours adds one and mailers thread it."""
+    return _PREFIXES.sub("", subject).strip() or subject
+
+
+@register.filter
+def words(text: str) -> SafeString:
+    """Plain text as the HTML of a mail: paragraphs, line breaks and links."""
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return mark_safe(  # noqa: S308  # escaped just here
+        "\n".join(f"<p>{urlize(escape(p), nofollow=True).replace(chr(10), '<br>')}</p>" for p in paragraphs)
+    )
+
+
+@register.filter
+def shown(comment: Comment) -> str:
+    """What to read of a comment: what is new, or all of it where nothing is (a bare forward)."""
+    return comment.text or comment.quoted_text
+
+
+@register.filter
+def quoted(text: str) -> str:
+    """Each line behind `> `."""
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))

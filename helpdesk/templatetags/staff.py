@@ -1,0 +1,71 @@
+"""How the staff pages show things."""
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from helpdesk.models import Attachment, Comment, OutboundMail, Ticket
+
+register = template.Library()
+
+INLINE_LIMIT = 4000
+_RISKY = (
+    "exe", "com", "bat", "cmd", "scr", "pif", "msi", "msp", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "jar", "hta", "cpl",
+    "lnk", "reg", "iso", "img", "vhd", "docm", "xlsm", "pptm", "dll", "sh", "app", "apk",
+)  # fmt: skip
+
+
+@register.filter
+def status_badge(ticket: Ticket) -> SafeString:
+    kind = "spam" if ticket.is_spam else ticket.status
+    return format_html('<span class="hd-badge hd-{}">{}</span>', kind, "Spam" if ticket.is_spam else ticket.get_status_display())
+
+
+@register.filter
+def priority_badge(ticket: Ticket) -> SafeString:
+    label = ticket.get_priority_display()
+    return format_html('<span class="hd-badge hd-priority-{}">{}</span>', label.lower(), label)
+
+
+@register.filter
+def age(at: datetime) -> str:
+    """How long ago, short: 5 min, 3 h, 2 d, then the date."""
+    seconds = max(0, int((timezone.now() - at).total_seconds()))
+    for size, unit in ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 14, "d")):
+        if seconds < size:
+            per = {"s": 1, "min": 60, "h": 3600, "d": 86400}[unit]
+            return "now" if unit == "s" else f"{seconds // per} {unit}"
+    return timezone.localtime(at).strftime("%-d %b %Y")
+
+
+@register.filter
+def is_risky(item: Attachment) -> bool:
+    """A file that runs when it is opened."""
+    return item.name.rpartition(".")[2].lower() in _RISKY
+
+
+@register.filter
+def initials(name: object) -> str:
+    words = [word for word in str(name).replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+@register.filter
+def delivery(comment: Comment) -> list[OutboundMail]:
+    """The mails that carried a comment to customers (prefetched)."""
+    return [mail for mail in comment.outbound.all() if mail.kind in {"reply", "acknowledgement"}]
+
+
+@register.filter
+def files(comment: Comment) -> list[Attachment]:
+    """What is listed below a comment: not the pictures that the HTML shows in their place."""
+    shown = (comment.html + comment.quoted_html).lower()
+    return [a for a in comment.attachments.all() if not (a.is_inline and f"cid:{a.content_id.lower()}" in shown)]
+
+
+@register.filter
+def has_remote_images(html: str) -> bool:
+    return 'src="http' in html

@@ -1,0 +1,81 @@
+"""Which ticket a mail belongs to: by our token, then by every id it refers to. Never by its subject."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from helpdesk.models import MessageRef, Ticket
+from inbound.addresses import Reply, read_token
+from inbound.message import ParsedMail
+from inbound.models import InboundMail
+
+MAX_IDS = 100  # References of a long thread; the newest count
+MAX_TICKETS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A ticket that something in the mail points to."""
+
+    ticket: int
+    rule: str  # reply-token, in-reply-to, references or common-ancestor
+    by: str  # the token's person, or the id
+
+    @property
+    def is_direct(self) -> bool:
+        """By our token, or by a mail that we sent or received, not by a common ancestor alone."""
+        return self.rule != "common-ancestor"
+
+
+@dataclass(slots=True)
+class Search:
+    """What was looked at, and what it led to, the surest first."""
+
+    looked_at: dict[str, list[str]] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
+    """Every ticket that the mail points to. `recipients` is its envelope's."""
+    tokens = _tokens(parsed, recipients)
+    ids = parent_ids(parsed)
+    search = Search({"tokens": [f"#{t.ticket} for person {t.person}" for t in tokens], "ids": ids})
+    found: dict[int, Candidate] = {}
+    existing = set(Ticket.objects.filter(pk__in={t.ticket for t in tokens}).values_list("pk", flat=True)) if tokens else set()
+    for token in tokens:
+        if token.ticket in existing:
+            found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
+    refs = list(
+        MessageRef.objects.filter(message_id__in=ids).values_list("message_id", "ticket_id", "kind").order_by("id")[:500]
+    ) if ids else []  # fmt: skip
+    place = {message_id: number for number, message_id in enumerate(ids)}
+    refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(ids))))
+    for message_id, ticket, kind in refs:
+        if kind == MessageRef.Kind.REFERENCED:
+            rule = "common-ancestor"
+        else:
+            rule = "in-reply-to" if message_id in parsed.in_reply_to else "references"
+        found.setdefault(ticket, Candidate(ticket, rule, message_id))
+    search.candidates = list(found.values())[:MAX_TICKETS]
+    return search
+
+
+def parent_ids(parsed: ParsedMail) -> list[str]:
+    """The ids that the mail answers, the nearest parent first (RFC 5322 3.6.4), without its own."""
+    ids = [*parsed.in_reply_to, *reversed(parsed.references)]
+    return [found for found in dict.fromkeys(ids) if found != parsed.message_id][:MAX_IDS]
+
+
+def unprocessed_parent(parsed: ParsedMail, own: int) -> str:
+    """The id of a parent that is stored but not yet processed, or ""."""
+    ids = parent_ids(parsed)
+    if not ids:
+        return ""
+    waiting = InboundMail.objects.filter(message_id__in=ids, state=InboundMail.State.RECEIVED).exclude(pk=own)
+    return waiting.values_list("message_id", flat=True).first() or ""
+
+
+def _tokens(parsed: ParsedMail, recipients: Iterable[str]) -> list[Reply]:
+    """Our reply tokens in the envelope and, for mail that was redirected on its way, in To and Cc."""
+    addresses = [*recipients, *(address.address for address in (*parsed.to, *parsed.cc))]
+    tokens = [token for address in dict.fromkeys(addresses) if isinstance(token := read_token(address), Reply)]
+    return list(dict.fromkeys(tokens))

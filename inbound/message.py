@@ -1,0 +1,130 @@
+"""The values that the understanding of a mail is made of. No Django, no I/O."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who handed a mail over for whom; kept beside the message and never merged into its headers."""
+
+    mail_from: str = ""  # "" is the null sender
+    rcpt_tos: tuple[str, ...] = ()
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    address: str  # in lower case, without angle brackets; "" where the header held none
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part that is kept as a file. `name` is safe to show and to store: no path, no control characters."""
+
+    part: int  # its place among the mail's parts; with the mail's id, a name that never changes
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+    content_id: str = ""
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """What a mail says, decoded. Every string is clean: no surrogates, no NUL, headers without CR or LF."""
+
+    from_: Address
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    message_id: str = ""  # without angle brackets, as are all ids
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    date: datetime | None = None
+    text: str = ""
+    html: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    headers: dict[str, list[str]] = field(default_factory=dict)  # by lower-case name, decoded
+    defects: tuple[str, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of that name, or ""."""
+        values = self.headers.get(name.lower())
+        return values[0] if values else ""
+
+
+class Kind(StrEnum):
+    PERSON = "person"
+    AUTO_REPLY = "auto-reply"  # an answer to something: a vacation notice
+    AUTOMATIC = "automatic"  # machine-made, but news: an alert, an invoice
+    LIST = "list"
+    BOUNCE = "bounce"
+    LOOP = "loop"  # our own mail, come back
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a mail is, and the named reason that decided it."""
+
+    kind: Kind
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRecipient:
+    address: str
+    action: str = "failed"  # failed, delayed, delivered, relayed, expanded (RFC 3464, 2.3.3)
+    status: str = ""  # an enhanced status code (RFC 3463), or ""
+    diagnostic: str = ""
+
+    @property
+    def is_permanent(self) -> bool:
+        """Nobody will try again. A 4.x.x status in a report of failure means that they gave up."""
+        return self.action not in {"delayed", "delivered", "relayed", "expanded"}
+
+    @property
+    def is_hard(self) -> bool:
+        """The address itself is no good: it does not exist, has moved, or takes no mail at all."""
+        if self.action != "failed":
+            return False
+        if _REFUSED_FOR_OTHER_REASONS.search(self.diagnostic):
+            return False
+        return bool(_DEAD_STATUS.match(self.status)) or bool(_DEAD_WORDS.search(self.diagnostic))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    recipients: tuple[FailedRecipient, ...]
+    original_message_id: str = ""
+
+    @property
+    def is_hard(self) -> bool:
+        return any(recipient.is_hard for recipient in self.recipients)
+
+    @property
+    def is_temporary(self) -> bool:
+        return bool(self.recipients) and not any(r.is_permanent for r in self.recipients)
+
+
+# RFC 3463 3.2: the address statuses that no later attempt and no other content will change.
+_DEAD_STATUS = re.compile(r"5\.1\.(?:0|1|2|3|6|10)$|5\.2\.1$|5\.4\.4$")
+_DEAD_WORDS = re.compile(
+    r"""(?:user|recipient|mailbox|address|account|addressee|person|name)\s?(?:\S+\s+){0,4}?(?:is\s+|was\s+)?(?:unknown|not\s+found|does(?:\s+not|n't)\s+exist|doesn't\s+exist|no\s+longer|disabled|invalid|unavailable|inactive|not\s+(?:known|listed|exist))
+      |(?:unknown|no\s+such|invalid|non-?existent)\s+(?:\S+\s+)?(?:user|recipient|mailbox|address|account|person|local)|user\s+doesn't\s+have|(?:host|domain)\s+(?:\S+\s+){0,3}?(?:unknown|not\s+found|does\s+not\s+exist)
+      |host\s+unknown|name\s+or\s+service\s+not\s+known|no\s+mailbox\s+(?:here|by)|not\s+our\s+customer|null\s?mx|does\s+not\s+accept\s+mail|has\s+moved""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_REFUSED_FOR_OTHER_REASONS = re.compile(
+    r"""spam|blacklist|block(?:ed|\s?list)|reputation|policy|dmarc|spf\b|dkim|over\s?quota|quota|mailbox\s+(?:is\s+)?full|too\s+(?:large|big|many)|relay(?:ing)?|rate\s?limit|try\s+again|reverse\s+dns|virus
+      |greylist|timed?\s+out|sender\s+(?:address\s+)?(?:rejected|verify|domain)|starttls|suppression""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+Evidence = dict[str, Any]  # what an outcome stores: JSON only

@@ -1,0 +1,176 @@
+"""The one way in: `accept` makes a mail durable. Every transport ends here, and answers only afterwards.
+
+Nothing is decided here. Whether two arrivals are the same mail, whose ticket it is, whether it is
+spam: helpdesk.intake, later, with evidence. A mail that cannot be parsed is stored all the same.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import DatabaseError, InterfaceError, transaction
+from django.utils import timezone
+
+from inbound import headers
+from inbound.addresses import mailbox_candidates
+from inbound.message import Envelope
+from inbound.models import InboundMail, Mailbox, RawMail
+from tasks.ring import ring
+
+log = logging.getLogger(__name__)
+
+# Faults of ours: the caller answers 451, 503 or exit 75, and the sender tries again.
+TEMPORARY = (DatabaseError, InterfaceError, OSError)
+
+
+class UnknownRecipient(Exception):
+    """None of the recipients is a mailbox of ours: the sender's mistake, permanent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A mail as a transport hands it over."""
+
+    raw: bytes
+    envelope: Envelope
+    transport: str
+    key: str | None = None  # the transport's own key; a second arrival under it is none
+
+
+def accept(raw: bytes, envelope: Envelope, transport: str, *, key: str | None = None) -> list[int]:
+    """Stores a mail, a row for each mailbox among its recipients, and returns their ids after the commit.
+
+    Raises UnknownRecipient when no recipient is ours, and whatever the database raises: then nothing
+    is known to be stored, and the answer to the sender must be a temporary one. A known `key`
+    returns the ids of its first arrival.
+    """
+    return accept_many([Arrival(raw, envelope, transport, key)])[0]
+
+
+def accept_many(arrivals: Sequence[Arrival]) -> list[list[int]]:
+    """`accept` for a group in one transaction: all of them are stored, or none."""
+    with transaction.atomic():
+        known = _mailboxes({a for arrival in arrivals for r in arrival.envelope.rcpt_tos for a in mailbox_candidates(r)})
+        seen: dict[str, list[int]] = {}
+        if keys := [arrival.key for arrival in arrivals if arrival.key]:
+            for pk, key in InboundMail.objects.filter(transport_key__in=keys).values_list("pk", "transport_key"):
+                seen.setdefault(str(key), []).append(pk)
+        new = [[] if arrival.key in seen else _rows(arrival, known) for arrival in arrivals]
+        # Two statements for the whole group; each row's bytes are shared by its mailboxes.
+        RawMail.objects.bulk_create([rows[0].raw for rows in new if rows and rows[0].raw])
+        InboundMail.objects.bulk_create([row for rows in new for row in rows])
+        for row in (row for rows in new for row in rows):
+            ring("tasks.inbound.process", row.pk)
+    return [
+        [row.pk for row in rows] or seen[arrival.key or ""] for arrival, rows in zip(arrivals, new, strict=True)
+    ]
+
+
+def mailbox_for(recipient: str) -> Mailbox | None:
+    """The active mailbox that mail to `recipient` belongs to; `postmaster` is always somebody's."""
+    candidates = list(mailbox_candidates(recipient))
+    return _pick(candidates, _mailboxes(candidates))
+
+
+def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
+    """Makes mails due again, from the beginning; how many were. What is done stays done.
+
+    `force` lets a mail through that was quarantined: a person has looked at it.
+    """
+    pks = [mail.pk for mail in mails]
+    with transaction.atomic():
+        changed = (
+            InboundMail.objects.filter(pk__in=pks)
+            .exclude(state__in=[InboundMail.State.DONE, InboundMail.State.RECEIVED])
+            .update(
+                state=InboundMail.State.RECEIVED, next_attempt_at=timezone.now(), attempts=0, error="", reason="",
+                waiting_for="", finished_at=None, force=force,
+            )
+        )  # fmt: skip
+        # One that backs off after a fault is due now; its attempts keep their count.
+        changed += InboundMail.objects.filter(
+            pk__in=pks, state=InboundMail.State.RECEIVED, next_attempt_at__gt=timezone.now()
+        ).exclude(error="").update(next_attempt_at=timezone.now())
+        transaction.on_commit(lambda: [ring("tasks.inbound.process", pk) for pk in pks])
+    return changed
+
+
+def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
+    recipients: dict[int, list[str]] = {}
+    for recipient in arrival.envelope.rcpt_tos:
+        if mailbox := _pick(list(mailbox_candidates(recipient)), known):
+            recipients.setdefault(mailbox.pk, []).append(recipient)
+    if not recipients:
+        raise UnknownRecipient(", ".join(arrival.envelope.rcpt_tos) or "no recipient")
+    glance = _glance(arrival.raw)
+    raw = RawMail(data=arrival.raw)
+    return [
+        InboundMail(
+            mailbox_id=mailbox_id,
+            raw=raw,
+            transport=arrival.transport,
+            transport_key=arrival.key if number == 0 else None,
+            mail_from=headers.one_line(arrival.envelope.mail_from)[:400],
+            rcpt_to=[headers.one_line(rcpt)[:400] for rcpt in rcpts],
+            client=headers.one_line(arrival.envelope.client)[:100],
+            size=len(arrival.raw),
+            sha256=glance.sha256,
+            body_sha256=glance.body_sha256,
+            message_id=glance.message_id,
+            from_address=glance.from_address,
+            subject=glance.subject,
+        )
+        for number, (mailbox_id, rcpts) in enumerate(recipients.items())
+    ]
+
+
+def _mailboxes(candidates: Iterable[str]) -> dict[str, Mailbox]:
+    """Our active mailboxes among `candidates`, and the first of each domain under postmaster@domain."""
+    wanted = set(candidates)
+    found = {mailbox.address: mailbox for mailbox in Mailbox.objects.filter(address__in=wanted, is_active=True)}
+    for candidate in wanted:
+        local, _, domain = candidate.rpartition("@")
+        # RFC 5321 4.5.1: postmaster is accepted, with a domain of ours or with none.
+        if (local or domain) == "postmaster" and candidate not in found:
+            suffix = f"@{domain}" if local else ""
+            first = Mailbox.objects.filter(address__endswith=suffix, is_active=True).order_by("pk").first()
+            if first:
+                found[candidate] = first
+    return found
+
+
+def _pick(candidates: list[str], known: dict[str, Mailbox]) -> Mailbox | None:
+    return next((known[candidate] for candidate in candidates if candidate in known), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    sha256: str
+    body_sha256: str
+    message_id: str
+    from_address: str
+    subject: str
+
+
+def _glance(raw: bytes) -> _Glance:
+    """What the row is found by, read from the header block alone: parsing comes later and may fail."""
+    end = re.search(rb"\r?\n\r?\n", raw[:200_000])
+    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:200_000], b"")
+    text = re.sub(r"\r?\n[ \t]+", " ", head.decode("ascii", "surrogateescape"))
+    fields: dict[str, str] = {}
+    for match in _FIELD.finditer(text):
+        fields.setdefault(match[1].lower(), match[2])
+    ids = headers.message_ids(fields.get("message-id", ""))
+    senders = headers.addresses(fields.get("from", ""))
+    return _Glance(
+        sha256=hashlib.sha256(raw).hexdigest(),
+        body_sha256=hashlib.sha256(body.rstrip()).hexdigest(),
+        message_id=ids[0] if ids else headers.normal_id(headers.text(fields.get("message-id", ""))),
+        from_address=senders[0].address if senders else "",
+        subject=headers.text(fields.get("subject", ""))[:500],
+    )
+
+
+_FIELD = re.compile(r"^(message-id|from|subject)[ \t]*:[ \t]*(.*?)\r?$", re.IGNORECASE | re.MULTILINE)

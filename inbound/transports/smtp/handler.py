@@ -1,0 +1,143 @@
+"""What we answer to each SMTP command. Faults of ours are 4xx; only the sender's are permanent."""
+
+import asyncio
+import ipaddress
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiosmtpd.smtp import Envelope, Session
+from django.db import close_old_connections
+
+from inbound import store
+from inbound.message import Envelope as MailEnvelope
+from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
+from inbound.transports.smtp.writer import Writer
+
+log = logging.getLogger(__name__)
+
+MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8 asks for no fewer
+REMEMBER_SECONDS = 2.0
+
+
+class Handler:
+    """Shared by all connections of one listener."""
+
+    def __init__(self, writer: Writer, *, transport: str, max_connections: int) -> None:
+        self.writer = writer
+        self.transport = transport
+        self.max_connections = max_connections
+        self._connections: set[Protocol] = set()
+        self._recipients = _Recipients()
+
+    def connected(self, connection: Protocol) -> None:
+        self._connections.add(connection)
+        if len(self._connections) > self.max_connections and connection.transport is not None:
+            connection.transport.write(b"421 4.3.2 Too many connections, please try again later\r\n")
+            connection.transport.close()
+
+    def disconnected(self, connection: Protocol) -> None:
+        self._connections.discard(connection)
+
+    async def handle_EHLO(
+        self, server: Protocol, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        # Nobody signs in here: this listener takes mail for its own mailboxes only.
+        kept = [line for line in responses if not line.startswith("250-AUTH")]
+        return [*kept[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", kept[-1]]
+
+    async def handle_MAIL(
+        self, server: Protocol, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        envelope.mail_from = address  # aiosmtpd gives the null sender as "<>"
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(
+        self, server: Protocol, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        if not _printable(address):
+            return "553 5.1.3 That is no address"
+        try:
+            known = await self._recipients.knows(address)
+        except store.TEMPORARY as error:
+            log.error("cannot look up a recipient: %s", type(error).__name__)
+            return TEMPORARY_FAULT
+        if not known:
+            return "550 5.1.1 No such mailbox here"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: Protocol, session: Session, envelope: Envelope) -> str:
+        sender = "" if envelope.mail_from in {"<>", None} else str(envelope.mail_from)
+        arrival = store.Arrival(
+            raw=envelope.content if isinstance(envelope.content, bytes) else b"",
+            envelope=MailEnvelope(_clean(sender), tuple(_clean(r) for r in envelope.rcpt_tos), _client(session)),
+            transport=self.transport,
+        )
+        try:
+            ids = await self.writer.store(arrival)
+        except store.UnknownRecipient:
+            # Its mailbox was switched off between RCPT and now.
+            answer = "550 5.1.1 No such mailbox here"
+        except store.TEMPORARY as error:
+            log.error("cannot store a mail of %d bytes: %s", len(arrival.raw), error)
+            answer = TEMPORARY_FAULT
+        else:
+            answer = f"250 2.6.0 Stored as {ids[0]}"
+        if self.transport == "lmtp":  # RFC 2033 4.2: one answer for each accepted recipient, in their order
+            return "\r\n".join([answer] * len(envelope.rcpt_tos))
+        return answer
+
+
+class _Recipients:
+    """Which addresses are ours, remembered for a moment: a busy sender asks a hundred times a second."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bool, float]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recipients")
+
+    async def knows(self, address: str) -> bool:
+        """Raises the database's errors where it cannot be asked and the address was never seen."""
+        key = address.lower()
+        remembered = self._known.get(key)
+        if remembered and remembered[1] > time.monotonic():
+            return remembered[0]
+        loop = asyncio.get_running_loop()
+        try:
+            known = await loop.run_in_executor(self._thread, _is_ours, address)
+        except store.TEMPORARY:
+            if remembered and remembered[0]:
+                return True  # DATA will answer 451 if the database stays away
+            raise
+        if len(self._known) > 10_000:
+            self._known.clear()
+        self._known[key] = (known, time.monotonic() + REMEMBER_SECONDS)
+        return known
+
+
+def _is_ours(address: str) -> bool:
+    close_old_connections()
+    return store.mailbox_for(address) is not None
+
+
+def _printable(address: str) -> bool:
+    return bool(address) and len(address) <= 320 and not any(char.isspace() or ord(char) < 32 for char in address)
+
+
+def _clean(address: str) -> str:
+    return address.encode("utf-8", "replace").decode("utf-8")
+
+
+def _client(session: Session) -> str:
+    peer: Any = session.peer
+    host = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
+    try:
+        host = str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        pass
+    return f"{host} ({session.host_name or '-'})"

@@ -1,0 +1,27 @@
+#!/usr/bin/env python
+"""Django's command line: `manage.py serve` runs everything, `manage.py help` lists the rest."""
+
+import os
+import sys
+
+# On one machine these commands may make the keys they need (VAR_DIR/secrets); every other
+# process must be given them, or two hosts would sign with different keys and never notice.
+MAKES_KEYS = {"serve", "runserver", "migrate", "createsuperuser", "demo"}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in MAKES_KEYS:
+        os.environ.setdefault("HELPDESK_KEYS", "make")
+    elif command in {"test", "makemigrations", "collectstatic", "check", "help", ""}:
+        os.environ.setdefault("HELPDESK_KEYS", "throwaway")
+    if command in {"serve", "runserver", "demo", "createsuperuser"}:
+        os.environ.setdefault("HELPDESK_HOST", "1")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What nobody waits for: signs of life, and cleaning up."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.core.cache import cache
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from helpdesk import files
+from inbound.models import InboundMail, RawMail
+
+HEARTBEAT = "heartbeat"
+BATCH = 500
+
+
+@shared_task
+def heartbeat() -> None:
+    """Written by a worker because the beat asked for it: both are alive."""
+    cache.set(HEARTBEAT, timezone.now(), timeout=600)
+
+
+@shared_task
+def clean_up() -> None:
+    """Raw mail older than RAW_MAIL_DAYS, and files that no attachment names."""
+    if settings.RAW_MAIL_DAYS:
+        before = timezone.now() - timedelta(days=settings.RAW_MAIL_DAYS)
+        unfinished = InboundMail.objects.filter(state__in=[InboundMail.State.RECEIVED, InboundMail.State.FAILED])
+        old = RawMail.objects.filter(mails__received_at__lt=before).exclude(mails__in=unfinished)
+        while pks := list(old.values_list("pk", flat=True)[:BATCH]):
+            RawMail.objects.filter(pk__in=pks).delete()
+    for name in files.orphans(timezone.now() - timedelta(days=1)):
+        default_storage.delete(name)

@@ -1,0 +1,124 @@
+"""Received mail → tickets: claims a row, lets intake decide and write, and lets go of the row."""
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from helpdesk import files, intake
+from inbound.models import InboundMail
+from tasks.claim import back_off, claim, finish
+from tasks.ring import ring
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest size takes
+MAX_ATTEMPTS = 5
+LATE = timedelta(seconds=1)  # due for so long: its ring was lost
+SWEEP_ROWS = 200
+TEMPORARY = (DatabaseError, InterfaceError, OSError)
+
+
+class Overtaken(Exception):
+    """Another worker finished this mail, or changed what was decided about it."""
+
+
+@shared_task
+def process(pk: int) -> None:
+    """Row `pk` is due. Safe to call any number of times, by any number of workers."""
+    row = claim(_rows(), pk, lease=LEASE)
+    if row is None:
+        return
+    if row.attempts > MAX_ATTEMPTS:
+        # Its earlier attempts left no error: they took their worker with them.
+        _fail(row, row.error or "the worker died each time it was processed")
+        return
+    try:
+        _process(row)
+    except Overtaken:
+        log.info("mail %d was taken over by another worker", pk)
+    except TEMPORARY as error:
+        # Our fault, not the mail's: it backs off, and the attempt does not count.
+        log.warning("mail %d: %s: %s", pk, type(error).__name__, error)
+        connection.close()
+        finish(
+            _rows(), row, attempts=row.attempts - 1, error=_words(error),
+            next_attempt_at=timezone.now() + back_off(row.attempts, first=2, longest=60),
+        )  # fmt: skip
+    except Exception as error:
+        log.exception("mail %d", pk)
+        if row.attempts >= MAX_ATTEMPTS:
+            _fail(row, _words(error))
+        else:
+            finish(_rows(), row, error=_words(error), next_attempt_at=timezone.now() + back_off(row.attempts))
+
+
+@shared_task
+def sweep() -> int:
+    """Rings again for rows that have been due for a moment; how many it rang for."""
+    due = _rows().filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
+    pks = list(due.values_list("pk", flat=True)[:SWEEP_ROWS])
+    for pk in pks:
+        ring("tasks.inbound.process", pk)
+    return len(pks)
+
+
+def _process(row: InboundMail) -> None:
+    if row.raw is None:
+        raise ValueError("its bytes have been deleted")
+    mail = intake.read(row, bytes(row.raw.data))
+    for _ in range(3):
+        decided, stored, number = intake.plan(mail) if mail.parsed.attachments else None, {}, None
+        if decided is not None and decided.do in {"open", "comment", "hold"}:
+            # Files go to the storage before the transaction, so that no lock waits for a disk or a network.
+            number = files.reserve_ticket_number() if decided.do == "open" else None
+            ticket = number or decided.ticket
+            assert ticket is not None
+            stored = files.save_mail_files(ticket, row.pk, mail.parsed.attachments)
+        with transaction.atomic():
+            intake.lock(mail)
+            final = intake.plan(mail)
+            if final.do == "wait":
+                _wait(row, final.waiting_for)
+                return
+            if decided is not None and final.target != decided.target:
+                continue  # its parent arrived in between: its files belong elsewhere
+            outcome = intake.apply(mail, final, stored, number)
+            if not finish(_rows(), row, **outcome):
+                transaction.set_rollback(True)
+                raise Overtaken
+        _wake_waiting(row)
+        return
+    raise RuntimeError("what to do with it changed three times while it was processed")
+
+
+def _wait(row: InboundMail, parent: str) -> None:
+    """Not an attempt: its parent is stored and will wake it when it is done."""
+    soon = timezone.now() + timedelta(seconds=1)
+    finish(_rows(), row, attempts=row.attempts - 1, waiting_for=parent[:500], next_attempt_at=soon)
+
+
+def _wake_waiting(row: InboundMail) -> None:
+    if not row.message_id:
+        return
+    waiting = list(_rows().filter(waiting_for=row.message_id).values_list("pk", flat=True)[:100])
+    if waiting:
+        _rows().filter(pk__in=waiting, waiting_for=row.message_id).update(next_attempt_at=timezone.now(), waiting_for="")
+        for pk in waiting:
+            ring("tasks.inbound.process", pk)
+
+
+def _fail(row: InboundMail, error: str) -> None:
+    finish(_rows(), row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now())
+    _wake_waiting(row)
+
+
+def _rows() -> QuerySet[InboundMail]:
+    return InboundMail.objects.select_related("mailbox", "raw").filter(state=InboundMail.State.RECEIVED)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode().replace("\0", "")[:2000]

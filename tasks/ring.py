@@ -1,0 +1,37 @@
+"""The doorbell: tells a worker, once the transaction has committed, that a row is due.
+
+A ring may be lost (the broker is down, was flushed, there is none): the beat's sweep rings again.
+So nothing here raises, and nothing here waits.
+"""
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import transaction
+
+from celery import current_app
+
+log = logging.getLogger(__name__)
+
+SILENT_SECONDS = 5.0  # after a broker's fault, so that each caller does not wait for its own time-out
+_lock = threading.Lock()
+_silent_until = 0.0
+
+
+def ring(task: str, pk: int) -> None:
+    """Sends `task(pk)` when the current transaction commits, or at once outside one."""
+    transaction.on_commit(lambda: _send(task, pk), robust=True)
+
+
+def _send(task: str, pk: int) -> None:
+    global _silent_until
+    if not settings.CAN_RING or time.monotonic() < _silent_until:
+        return
+    try:
+        current_app.send_task(task, args=[pk], expires=3600, ignore_result=True, retry=False)
+    except Exception as error:  # whatever the broker's client raises: the row is the queue
+        with _lock:
+            _silent_until = time.monotonic() + SILENT_SECONDS
+        log.warning("the broker does not answer (%s); the sweep will find what is due", type(error).__name__)
