@@ -1,0 +1,108 @@
+"""Mail from standard input, a file, an mbox, a Maildir or a folder of .eml files into the helpdesk."""
+
+import mailbox as mailboxes
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
+
+from inbound import store
+from inbound.message import Envelope
+from inbound.models import Mailbox
+
+# sysexits.h, as an MTA's pipe transport reads them: 75 is tried again, the others bounce.
+EX_DATAERR, EX_NOINPUT, EX_NOUSER, EX_TEMPFAIL = 65, 66, 67, 75
+CHUNK = 50
+
+
+class Command(BaseCommand):
+    help = (
+        "Takes in mail: `-` (standard input, one message, for a pipe transport), .eml files, mbox files, Maildirs "
+        "or folders. Exits 0 once everything is stored, 75 for a fault of ours (try again), 65, 66 or 67 for the caller's."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("source", nargs="*", default=["-"], help="FILE, MBOX, MAILDIR, folder, or - (the default)")
+        parser.add_argument("--mailbox", help="the mailbox that it is for; by default the first")
+        parser.add_argument("--sender", default="", help="the envelope sender, where the caller knows it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            code = self._ingest(options["source"], options["mailbox"], options["sender"])
+        except store.TEMPORARY as error:
+            code = self._say(EX_TEMPFAIL, f"temporary fault: {type(error).__name__}: {error}")
+        if code:
+            sys.exit(code)
+
+    def _ingest(self, sources: list[str], address: str | None, sender: str) -> int:
+        close_old_connections()
+        found = Mailbox.objects.filter(is_active=True, **({"address": address} if address else {})).order_by("pk").first()
+        if found is None:
+            return self._say(EX_NOUSER, f"--mailbox: there is no mailbox {address}" if address else "there is no mailbox yet")
+        count, bar = 0, _Bar(self.stderr.isatty())
+        group: list[store.Arrival] = []
+        for source in sources:
+            if source != "-" and not Path(source).exists():
+                return self._say(EX_NOINPUT, f"there is no {source}")
+            for raw, key in _messages(source):
+                if not raw.strip():
+                    return self._say(EX_DATAERR, f"{source}: the message is empty")
+                group.append(store.Arrival(raw, Envelope(sender, (found.address,), "ingest"), "ingest", key))
+                if len(group) >= CHUNK:
+                    count += len(store.accept_many(group))
+                    group = []
+                    bar.show(count)
+        if group:
+            count += len(store.accept_many(group))
+        bar.end()
+        if sources != ["-"]:
+            self.stdout.write(f"{count} messages stored for {found.address}")
+        return 0
+
+    def _say(self, code: int, words: str) -> int:
+        self.stderr.write(words)
+        return code
+
+
+def _messages(source: str) -> Iterator[tuple[bytes, str | None]]:
+    """Each message and its key: a file's path and place, so that a run that was cut short can be run again."""
+    if source == "-":
+        yield sys.stdin.buffer.read(), None
+        return
+    path = Path(source).resolve()
+    if path.is_dir() and (path / "cur").is_dir():
+        box = mailboxes.Maildir(str(path), create=False)
+        for key in sorted(box.keys()):
+            yield box.get_bytes(key), _key(path, key.split(":")[0])
+    elif path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in {".eml", ".txt", ".msg"}):
+            yield file.read_bytes(), _key(file, "")
+    elif path.read_bytes()[:5] == b"From ":
+        mbox = mailboxes.mbox(str(path), create=False)
+        for number in mbox.keys():  # noqa: SIM118  # not a dict
+            yield mbox.get_bytes(number), _key(path, str(number))
+    else:
+        yield path.read_bytes(), _key(path, "")
+
+
+def _key(path: Path, place: str) -> str:
+    stat = os.stat(path)
+    return f"ingest:{path}:{int(stat.st_mtime) if path.is_file() else ''}:{place}"[-300:]
+
+
+class _Bar:
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+
+    def show(self, count: int) -> None:
+        if self.shown:
+            sys.stderr.write(f"\r{count} messages")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self.shown:
+            sys.stderr.write("\r" + " " * 40 + "\r")
