@@ -65,4 +65,6 @@ def attachment(viewer: Viewer, pk: int) -> Attachment:
 
 def staff() -> QuerySet[Person]:
     """Those who can be assigned to."""
-    return Person.objects.filter(role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True).order_by("name", "email")
+    return Person.objects.filter(role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True).order_by(
+        "name", "email"
+    )

@@ -143,7 +143,9 @@ class InboundMailAdmin(LargeTableAdmin):
 
     @display(description="Subject")
     def subject_link(self, mail: InboundMail) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("admin:inbound_mail", args=[mail.pk]), mail.subject or "(no subject)")
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:inbound_mail", args=[mail.pk]), mail.subject or "(no subject)"
+        )
 
     @display(description="State", label=STATE_COLOURS)
     def shown_state(self, mail: InboundMail) -> tuple[str, str]:
@@ -153,7 +155,9 @@ class InboundMailAdmin(LargeTableAdmin):
     def ticket_link(self, mail: InboundMail) -> str:
         if not mail.ticket_number:
             return ""
-        return format_html('<a href="{}">#{}</a>', reverse("admin:ticket", args=[mail.ticket_number]), mail.ticket_number)
+        return format_html(
+            '<a href="{}">#{}</a>', reverse("admin:ticket", args=[mail.ticket_number]), mail.ticket_number
+        )
 
     @action(description="Process again", permissions=["run_again"])
     def run_again(self, request: HttpRequest, queryset: QuerySet[InboundMail]) -> None:
@@ -164,7 +168,16 @@ class InboundMailAdmin(LargeTableAdmin):
 
 @admin.register(OutboundMail)
 class OutboundMailAdmin(LargeTableAdmin):
-    list_display = ["subject", "to_address", "kind", "created_at", "shown_state", "attempts", "reason", "next_attempt_at"]
+    list_display = [
+        "subject",
+        "to_address",
+        "kind",
+        "created_at",
+        "shown_state",
+        "attempts",
+        "reason",
+        "next_attempt_at",
+    ]
     list_filter = ["state", "kind"]
     search_fields = ["=to_address", "=message_id"]
     search_help_text = "A whole address or Message-ID."

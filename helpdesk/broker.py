@@ -38,7 +38,7 @@ class Channel(memory.Channel):
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str | None, **kwargs: Any) -> str:
         with _lock:
             _listeners[queue].add(cast("Transport", self.connection))
-        return cast(str, super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs))
+        return super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         super()._put(queue, message, **kwargs)

@@ -67,8 +67,8 @@ def judge(error: Exception) -> Failure:
         detail = f"{code} {_decode(words)}"[:2000]
         return Failure(code >= 500 and code not in NOT_FINAL, "recipient refused", detail)
     if isinstance(error, smtplib.SMTPDataError):
-        code, words = error.smtp_code, error.smtp_error
-        return Failure(code >= 500 and code not in NOT_FINAL, "message refused", f"{code} {_decode(words)}"[:2000])
+        code, said = error.smtp_code, _decode(error.smtp_error)
+        return Failure(code >= 500 and code not in NOT_FINAL, "message refused", f"{code} {said}"[:2000])
     if isinstance(error, smtplib.SMTPSenderRefused):
         # It is our return path that the server doesn't like: ours to repair.
         return Failure(False, "our sender refused", f"{error.smtp_code} {_decode(error.smtp_error)}"[:2000])
@@ -91,20 +91,26 @@ def too_old(mail: OutboundMail) -> bool:
 def gave_up(mail: OutboundMail, why: str) -> None:
     """The ticket's history says that a customer did not get our mail."""
     if mail.ticket and mail.kind in {"reply", "acknowledgement"}:
-        actions.record(mail.ticket, "mail-failed", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind)
+        actions.record(
+            mail.ticket, "mail-failed", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind
+        )
 
 
 def bounced(mail: OutboundMail, report: DeliveryReport | None) -> bool:
     """A report about a mail that we sent: the row says so, and the ticket's history. False for a repeat."""
     if report is not None and report.is_temporary:
         return False
-    why = "; ".join(f"{r.address}: {r.status} {r.diagnostic}".strip() for r in report.recipients)[:1000] if report else ""
+    why = (
+        "; ".join(f"{r.address}: {r.status} {r.diagnostic}".strip() for r in report.recipients)[:1000] if report else ""
+    )
     with transaction.atomic():
         changed = OutboundMail.objects.filter(
             pk=mail.pk, state__in=[OutboundMail.State.SENT, OutboundMail.State.QUEUED]
         ).update(state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why)  # fmt: skip
         if changed and mail.ticket:
-            actions.record(mail.ticket, "mail-bounced", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind)
+            actions.record(
+                mail.ticket, "mail-bounced", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind
+            )
     return bool(changed)
 
 

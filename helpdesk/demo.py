@@ -62,7 +62,9 @@ def fill(count: int = 40) -> int:
 
 def _agent(name: str, short: str, mailbox: Mailbox) -> Person:
     address = f"{short}@{mailbox.address.rpartition('@')[2]}"
-    return Person.objects.filter(email=address).first() or Person.objects.create_user(address, name=name, role=Person.Role.AGENT)
+    return Person.objects.filter(email=address).first() or Person.objects.create_user(
+        address, name=name, role=Person.Role.AGENT
+    )
 
 
 def _mails(count: int, mailbox: Mailbox, chance: random.Random) -> Iterator[bytes]:
@@ -81,12 +83,16 @@ def _mails(count: int, mailbox: Mailbox, chance: random.Random) -> Iterator[byte
 def _play(ticket: Ticket, answer: str | None, agents: list[Person], team: Team, chance: random.Random) -> None:
     actions.set_team(ticket, team, actor=None)
     if chance.random() < 0.2:
-        actions.set_priority(ticket, chance.choice([Ticket.Priority.LOW, Ticket.Priority.HIGH, Ticket.Priority.URGENT]), actor=agents[0])
+        actions.set_priority(
+            ticket, chance.choice([Ticket.Priority.LOW, Ticket.Priority.HIGH, Ticket.Priority.URGENT]), actor=agents[0]
+        )
     if answer and chance.random() < 0.85:
         agent = chance.choice(agents)
         actions.reply(ticket, Content(text=answer), actor=agent)
         if chance.random() < 0.3:
-            actions.customer_comment(ticket, ticket.requester, Content(text="Thank you, that was quick!"), via=Comment.Via.EMAIL)
+            actions.customer_comment(
+                ticket, ticket.requester, Content(text="Thank you, that was quick!"), via=Comment.Via.EMAIL
+            )
         step = chance.random()
         if step < 0.35:
             actions.set_status(ticket, "resolved", actor=agent)

@@ -23,7 +23,7 @@ class EmailBackend(BaseEmailBackend):
         for message in email_messages:
             sender = getattr(message, "envelope_sender", message.from_email)
             envelope = f"X-Envelope-From: <{sender}>\r\nX-Envelope-To: {', '.join(message.recipients())}\r\n"
-            content = envelope.encode() + message.message().as_bytes(linesep="\r\n")
+            content = envelope.encode() + message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
             path = self.folder / f"{time.time_ns()}-{os.getpid()}.eml"
             draft = path.with_suffix(".part")
             with draft.open("wb") as file:

@@ -8,6 +8,7 @@ behind is swept up by `orphans`.
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -23,7 +24,7 @@ class Storage(FileSystemStorage):
     def __init__(self) -> None:
         super().__init__(allow_overwrite=True)
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: File[Any]) -> str:
         name = super()._save(name, content)  # type: ignore[misc]
         descriptor = os.open(self.path(name), os.O_RDONLY)
         try:
@@ -42,7 +43,7 @@ def save_mail_files(ticket: int, mail: int, attachments: Iterable[MailAttachment
 
 
 def mail_file_name(ticket: int, mail: int, item: MailAttachment) -> str:
-    stem, dot, extension = item.name.rpartition(".")
+    _stem, dot, extension = item.name.rpartition(".")
     extension = "".join(char for char in extension if char.isascii() and char.isalnum())[:10] if dot else ""
     return f"tickets/{ticket}/mail-{mail}-{item.part}{'.' + extension if extension else ''}"
 

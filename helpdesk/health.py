@@ -23,7 +23,10 @@ def health(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         checks["database"] = "ok"
-        for name, age in (("oldest_inbound_seconds", _oldest_inbound()), ("oldest_outbound_seconds", _oldest_outbound())):
+        for name, age in (
+            ("oldest_inbound_seconds", _oldest_inbound()),
+            ("oldest_outbound_seconds", _oldest_outbound()),
+        ):
             checks[name] = age
             if age > OLDEST.total_seconds():
                 problems.append(name)

@@ -97,11 +97,15 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
     """
     if decided.do == "wait":
         raise ValueError("a plan to wait is not carried out")
-    outcome: dict[str, object] = {"evidence": decided.evidence, "reason": decided.reason, "ticket_number": decided.ticket}
+    outcome: dict[str, object] = {
+        "evidence": decided.evidence,
+        "reason": decided.reason,
+        "ticket_number": decided.ticket,
+    }
     if decided.do in {"ignore", "quarantine"}:
         outcome["state"] = State.IGNORED if decided.do == "ignore" else State.QUARANTINED
     elif decided.do == "bounce":
-        outbound = OutboundMail.objects.select_related("ticket").get(pk=decided.outbound)
+        outbound = OutboundMail.objects.select_related("ticket").get(pk=decided.outbound or 0)
         fresh = delivery.bounced(outbound, mail.report)
         outcome |= {"state": State.DONE, "reason": "bounce" if fresh else "bounce, nothing new"}
     else:
@@ -118,7 +122,12 @@ def lock(mail: Received) -> None:
     """
     if connection.vendor != "postgresql":
         return
-    keys = {mail.parsed.message_id, *threads.parent_ids(mail.parsed), mail.row.sha256, f"from {mail.parsed.from_.address}"}
+    keys = {
+        mail.parsed.message_id,
+        *threads.parent_ids(mail.parsed),
+        mail.row.sha256,
+        f"from {mail.parsed.from_.address}",
+    }
     numbers = sorted({_number(key) for key in keys if key})
     with connection.cursor() as cursor:
         # One order for everybody, so that no two wait for each other.
@@ -176,7 +185,9 @@ def _bounce(mail: Received) -> Plan | None:
     }
     if sent is None:
         return Plan("ignore", "bounce-of-nothing-we-sent", reason="unknown bounce", evidence=looked)
-    return Plan("bounce", "bounce", ticket=sent.ticket_id, outbound=sent.pk, evidence={**looked, "by": by, "outbound": sent.pk})
+    return Plan(
+        "bounce", "bounce", ticket=sent.ticket_id, outbound=sent.pk, evidence={**looked, "by": by, "outbound": sent.pk}
+    )
 
 
 def _quarantine(mail: Received) -> Plan | None:
@@ -191,7 +202,8 @@ def _quarantine(mail: Received) -> Plan | None:
         return Plan("quarantine", "blocked-sender", reason="blocked sender", evidence={"blocked": blocked.pattern})
     name, _, value = mail.row.mailbox.spam_header.partition(":")
     if name and any(
-        found.strip().lower().startswith(value.strip().lower()) for found in mail.parsed.headers.get(name.strip().lower(), [])
+        found.strip().lower().startswith(value.strip().lower())
+        for found in mail.parsed.headers.get(name.strip().lower(), [])
     ):
         return Plan("quarantine", "spam-header", reason="spam", evidence={"header": mail.row.mailbox.spam_header})
     return None
@@ -251,7 +263,7 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
             acknowledge=_may_be_answered(mail),
         )  # fmt: skip
     else:
-        ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket)
+        ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
         if decided.do == "comment":
             comment = actions.customer_comment(ticket, sender, content, via=Comment.Via.EMAIL)
         else:
@@ -307,11 +319,12 @@ def _remember_ids(mail: Received, comment: Comment) -> None:
         )
     ) if ids else set()  # fmt: skip
     rows = [
-        MessageRef(ticket_id=comment.ticket_id, message_id=found, kind=kind) for found, kind in ids if found not in known
+        MessageRef(ticket_id=comment.ticket_id, message_id=found, kind=kind)
+        for found, kind in ids
+        if found not in known
     ]
     if mail.row.message_id:
         rows.append(
             MessageRef(ticket_id=comment.ticket_id, message_id=mail.row.message_id, kind=MessageRef.Kind.RECEIVED)
         )
     MessageRef.objects.bulk_create(rows)
-

@@ -62,7 +62,7 @@ def listener(value: str) -> tuple[str, int] | None:
     host, colon, port = value.rpartition(":")
     if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError("must be HOST:PORT or off")
-    return host.strip("[]") or "0.0.0.0", int(port)
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what an empty host means
 
 
 def size(value: str) -> int:
@@ -99,8 +99,9 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 HTTP_ADDR = setting("HTTP_ADDR", "127.0.0.1:8000", listener)
 SMTP_ADDR = setting("SMTP_ADDR", "127.0.0.1:2525", listener)
 LMTP_ADDR = setting("LMTP_ADDR", "off", listener)
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  # compared with, not bound to
 _host, _port = HTTP_ADDR or ("127.0.0.1", 8000)
-_local_url = f"http://{'localhost' if _host in {'0.0.0.0', '::'} else _host}:{_port}"
+_local_url = f"http://{'localhost' if _host in _EVERYWHERE else _host}:{_port}"
 PUBLIC_URL = setting("PUBLIC_URL", _local_url, http_url)
 ALLOWED_HOSTS = setting(
     "ALLOWED_HOSTS",
@@ -413,8 +414,17 @@ UNFOLD: dict[str, Any] = {
     },
     "COLORS": {
         "primary": {
-            "50": "#eef7f6", "100": "#d5ebe9", "200": "#aed8d5", "300": "#7dbebb", "400": "#4f9f9d", "500": "#348483",
-            "600": "#27696a", "700": "#235556", "800": "#204546", "900": "#1e3a3b", "950": "#0c2022",
-        },  # fmt: skip
+            "50": "#eef7f6",
+            "100": "#d5ebe9",
+            "200": "#aed8d5",
+            "300": "#7dbebb",
+            "400": "#4f9f9d",
+            "500": "#348483",
+            "600": "#27696a",
+            "700": "#235556",
+            "800": "#204546",
+            "900": "#1e3a3b",
+            "950": "#0c2022",
+        },
     },
 }

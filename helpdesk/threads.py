@@ -40,7 +40,9 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
     ids = parent_ids(parsed)
     search = Search({"tokens": [f"#{t.ticket} for person {t.person}" for t in tokens], "ids": ids})
     found: dict[int, Candidate] = {}
-    existing = set(Ticket.objects.filter(pk__in={t.ticket for t in tokens}).values_list("pk", flat=True)) if tokens else set()
+    existing = (
+        set(Ticket.objects.filter(pk__in={t.ticket for t in tokens}).values_list("pk", flat=True)) if tokens else set()
+    )
     for token in tokens:
         if token.ticket in existing:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))

@@ -2,7 +2,6 @@
 
 import re
 from html import escape
-from typing import cast
 
 import lxml.html
 import nh3
@@ -70,11 +69,11 @@ def read_html(html: str) -> lxml.html.HtmlElement | None:
         root = lxml.html.document_fromstring(html, parser=_parser())
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
-    return cast(lxml.html.HtmlElement, root)
+    return root
 
 
 def write_html(root: lxml.html.HtmlElement) -> str:
-    return cast(str, lxml.html.tostring(root, encoding="unicode", method="html"))
+    return lxml.html.tostring(root, encoding="unicode", method="html")
 
 
 def html_to_text(html: str) -> str:
@@ -165,9 +164,8 @@ def _render(element: lxml.html.HtmlElement, out: _Text, depth: int) -> None:
     elif tag == "img":
         if alt := (element.get("alt") or "").strip():
             out.words(f"[{alt}]")
-    elif tag == "td" or tag == "th":
-        if not out.at_line_start:
-            out.words(" ")
+    elif (tag == "td" or tag == "th") and not out.at_line_start:
+        out.words(" ")
     if tag in _BLOCKS:
         out.block(tag in _PARAGRAPHS)
     if tag == "li":

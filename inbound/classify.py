@@ -44,7 +44,9 @@ _AUTO_SUBJECTS = re.compile(
       |autosvar|automatiskt\s+svar|automatisk\s+svar|自动回复|自動回覆|自動応答|自動返信|автоответ|autoodpowied|automatická\s+odpověď)""",
     re.VERBOSE | re.IGNORECASE,
 )
-_AUTO_LOCAL_PARTS = re.compile(r"^(?:no-?reply|do-?not-?reply|noreply-.*|donotreply|nobody|notifications?|alerts?|autoreply)@")
+_AUTO_LOCAL_PARTS = re.compile(
+    r"^(?:no-?reply|do-?not-?reply|noreply-.*|donotreply|nobody|notifications?|alerts?|autoreply)@"
+)
 
 
 def classify(parsed: ParsedMail, envelope: Envelope, ours: Collection[str]) -> Verdict:
@@ -99,7 +101,14 @@ def _auto_reply(parsed: ParsedMail) -> tuple[str, str] | None:
     submitted = parsed.header("auto-submitted").lower().split(";")[0].strip()  # RFC 3834 section 5
     if submitted == "auto-replied":
         return "auto-submitted", submitted
-    for name in ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation", "x-mailer-autoresponder"):
+    for name in (
+        "x-autoreply",
+        "x-autorespond",
+        "x-autoresponder",
+        "x-auto-reply",
+        "x-vacation",
+        "x-mailer-autoresponder",
+    ):
         if name in parsed.headers and parsed.header(name).lower() != "no":
             return "auto-reply-header", name
     if parsed.header("precedence").lower() in {"auto_reply", "auto-reply"}:
@@ -120,7 +129,9 @@ def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None
     precedence = parsed.header("precedence").lower()
     if precedence in {"bulk", "junk", "list"}:
         return "precedence", precedence
-    if _has_part(parsed, "message/disposition-notification") or "disposition-notification" in parsed.header("content-type"):
+    if _has_part(parsed, "message/disposition-notification") or "disposition-notification" in parsed.header(
+        "content-type"
+    ):
         return "read-receipt", ""
     if _has_part(parsed, "message/feedback-report"):
         return "feedback-report", ""

@@ -62,7 +62,10 @@ def _from_delivery_status(message: Message) -> Iterator[FailedRecipient]:
             diagnostic = block.get("diagnostic-code", "")
             status = _STATUS.search(block.get("status", "")) or _STATUS.search(diagnostic)
             yield FailedRecipient(
-                recipient, action[0].strip("<>;").lower() if action else "failed", status[0] if status else "", diagnostic[:500]
+                recipient,
+                action[0].strip("<>;").lower() if action else "failed",
+                status[0] if status else "",
+                diagnostic[:500],
             )
 
 
@@ -76,7 +79,7 @@ def _blocks(part: Message) -> Iterator[dict[str, str]]:
                 if fields:
                     yield fields
                 # A blank line too many between two fields makes the rest look like a body.
-                rest = block._payload if isinstance(block._payload, str) else ""  # type: ignore[attr-defined]
+                rest = body if isinstance(body := block.__dict__.get("_payload"), str) else ""
                 yield from _loose_blocks(rest)
     else:
         yield from _loose_blocks(decode(payload(part)))
@@ -204,15 +207,13 @@ def _original_message_id(message: Message) -> str:
     for part in message.walk():
         if part is message:
             continue
-        if part.get("Message-ID"):
-            if ids := headers.message_ids(str(part["Message-ID"])):
-                return ids[0]
+        if part.get("Message-ID") and (ids := headers.message_ids(str(part["Message-ID"]))):
+            return ids[0]
         if content_type(part)[0] in {"text/rfc822-headers", "text/plain", "message/rfc822"} and not part.is_multipart():
             if found := _MESSAGE_ID_LINE.search(decode(payload(part)[:200_000])):
                 return headers.normal_id(found[1])
-    if not message.is_multipart():
-        if found := _MESSAGE_ID_LINE.search(decode(payload(message)[:200_000])):
-            return headers.normal_id(found[1])
+    if not message.is_multipart() and (found := _MESSAGE_ID_LINE.search(decode(payload(message)[:200_000]))):
+        return headers.normal_id(found[1])
     return ""
 
 

@@ -39,7 +39,7 @@ class Mailbox(models.Model):
         ordering = ["address"]
 
     def __str__(self) -> str:
-        return self.address
+        return str(self.address)
 
     def clean(self) -> None:
         if self.spam_header and ":" not in self.spam_header:

@@ -230,9 +230,7 @@ def _keep_message(part: Message, kind: str, params: dict[str, str], parts: _Part
     if not name and kind == "message/rfc822" and blocks:
         subject = headers.text(str(blocks[0].get("Subject", "")))
         name = f"{subject[:80] or 'message'}.eml"
-    parts.attachments.append(
-        Attachment(parts.count, safe_name(name, kind, parts.count), kind[:100], data)
-    )
+    parts.attachments.append(Attachment(parts.count, safe_name(name, kind, parts.count), kind[:100], data))
 
 
 def _flatten(message: Message) -> bytes:

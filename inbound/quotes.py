@@ -5,6 +5,7 @@ lost on its reader (people who answer between the quoted lines, forwards, bottom
 """
 
 import copy
+import itertools
 import re
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ _DIVIDER = re.compile(
 )
 _FROM = r"From|Von|De|Da|Van|Från|Fra|Lähettäjä|Od|От|Kimden|Feladó|发件人|寄件者|差出人|보낸\ 사람"
 _HEADER_NAMES = (
-    _FROM + r"|Sent|Date|To|Cc|Subject|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Enviado|Enviada|Para|Asunto|Assunto|Data"
+    _FROM
+    + r"|Sent|Date|To|Cc|Subject|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Enviado|Enviada|Para|Asunto|Assunto|Data"
     r"|Inviato|A|Oggetto|Verzonden|Aan|Onderwerp|Skickat|Till|Ämne|Sendt|Til|Emne|Lähetetty|Vastaanottaja|Aihe"
     r"|Odesláno|Komu|Předmět|Wysłano|Do|Temat|Отправлено|Кому|Тема|Дата|Gönderildi|Kime|Konu|发送时间|收件人|主题|日期"
     r"|Reply-To|Importance|Message-ID"
@@ -169,7 +171,7 @@ def _answers_between(lines: list[str], number: int) -> bool:
     ]  # fmt: skip
     # A quoted line that was wrapped on its way leaves a short stray line; an answer is more than that.
     strays = sum(
-        1 for before, line in zip(rest, rest[1:], strict=False)
+        1 for before, line in itertools.pairwise(rest)
         if before.lstrip().startswith(">") and len(before) > 60 and line.strip() and not line.lstrip().startswith(">")
     )  # fmt: skip
     return len(plain) > strays
@@ -249,7 +251,7 @@ def _first_quote(root: lxml.html.HtmlElement) -> lxml.html.HtmlElement | None:
 
 def _text_after(node: lxml.html.HtmlElement) -> bool:
     """Whether anything readable follows `node` that is not a quotation itself."""
-    current = node
+    current: lxml.html.HtmlElement | None = node
     while current is not None:
         if current.tail and current.tail.strip():
             return True
@@ -274,7 +276,9 @@ def _attribution_before(node: lxml.html.HtmlElement) -> lxml.html.HtmlElement:
     return node
 
 
-def _cut(root: lxml.html.HtmlElement, node: lxml.html.HtmlElement) -> tuple[lxml.html.HtmlElement, lxml.html.HtmlElement]:
+def _cut(
+    root: lxml.html.HtmlElement, node: lxml.html.HtmlElement
+) -> tuple[lxml.html.HtmlElement, lxml.html.HtmlElement]:
     """Two trees: everything before `node`, and `node` with everything after it."""
     path = root.getroottree().getpath(node)
     before, after = copy.deepcopy(root), copy.deepcopy(root)

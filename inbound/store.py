@@ -52,7 +52,9 @@ def accept(raw: bytes, envelope: Envelope, transport: str, *, key: str | None = 
 def accept_many(arrivals: Sequence[Arrival]) -> list[list[int]]:
     """`accept` for a group in one transaction: all of them are stored, or none."""
     with transaction.atomic():
-        known = _mailboxes({a for arrival in arrivals for r in arrival.envelope.rcpt_tos for a in mailbox_candidates(r)})
+        known = _mailboxes(
+            {a for arrival in arrivals for r in arrival.envelope.rcpt_tos for a in mailbox_candidates(r)}
+        )
         seen: dict[str, list[int]] = {}
         if keys := [arrival.key for arrival in arrivals if arrival.key]:
             for pk, key in InboundMail.objects.filter(transport_key__in=keys).values_list("pk", "transport_key"):
@@ -63,9 +65,7 @@ def accept_many(arrivals: Sequence[Arrival]) -> list[list[int]]:
         InboundMail.objects.bulk_create([row for rows in new for row in rows])
         for row in (row for rows in new for row in rows):
             ring("tasks.inbound.process", row.pk)
-    return [
-        [row.pk for row in rows] or seen[arrival.key or ""] for arrival, rows in zip(arrivals, new, strict=True)
-    ]
+    return [[row.pk for row in rows] or seen[arrival.key or ""] for arrival, rows in zip(arrivals, new, strict=True)]
 
 
 def mailbox_for(recipient: str) -> Mailbox | None:
@@ -90,10 +90,13 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
             )
         )  # fmt: skip
         # One that backs off after a fault is due now; its attempts keep their count.
-        changed += InboundMail.objects.filter(
-            pk__in=pks, state=InboundMail.State.RECEIVED, next_attempt_at__gt=timezone.now()
-        ).exclude(error="").update(next_attempt_at=timezone.now())
-        transaction.on_commit(lambda: [ring("tasks.inbound.process", pk) for pk in pks])
+        changed += (
+            InboundMail.objects.filter(pk__in=pks, state=InboundMail.State.RECEIVED, next_attempt_at__gt=timezone.now())
+            .exclude(error="")
+            .update(next_attempt_at=timezone.now())
+        )
+        for pk in pks:
+            ring("tasks.inbound.process", pk)
     return changed
 
 

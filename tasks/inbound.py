@@ -106,7 +106,9 @@ def _wake_waiting(row: InboundMail) -> None:
         return
     waiting = list(_rows().filter(waiting_for=row.message_id).values_list("pk", flat=True)[:100])
     if waiting:
-        _rows().filter(pk__in=waiting, waiting_for=row.message_id).update(next_attempt_at=timezone.now(), waiting_for="")
+        _rows().filter(pk__in=waiting, waiting_for=row.message_id).update(
+            next_attempt_at=timezone.now(), waiting_for=""
+        )
         for pk in waiting:
             ring("tasks.inbound.process", pk)
 

@@ -8,10 +8,9 @@ import logging
 import threading
 import time
 
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
-
-from celery import current_app
 
 log = logging.getLogger(__name__)
 

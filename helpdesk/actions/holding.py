@@ -4,10 +4,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from helpdesk import notify, search
 from helpdesk.actions.commenting import received
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.people import add_participant
-from helpdesk import notify, search
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
 
 

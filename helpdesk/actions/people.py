@@ -36,7 +36,9 @@ def add_participant(ticket: Ticket, person: Person, role: str, *, source: str, a
 
 def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool:
     """The requester stays; everyone else can be taken off."""
-    removed, _ = Participant.objects.filter(ticket=ticket, person=person).exclude(role=Participant.Role.REQUESTER).delete()
+    removed, _ = (
+        Participant.objects.filter(ticket=ticket, person=person).exclude(role=Participant.Role.REQUESTER).delete()
+    )
     if removed:
         record(ticket, "participant-removed", actor, person=person.pk, name=str(person))
     return bool(removed)

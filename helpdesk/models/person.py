@@ -43,14 +43,12 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS = []
 
     class Meta:
         verbose_name_plural = "people"
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(role__in=["user", "agent", "admin"]), name="person_role_is_known"
-            )
+            models.CheckConstraint(condition=models.Q(role__in=["user", "agent", "admin"]), name="person_role_is_known")
         ]
         indexes = [
             models.Index(fields=["name"], condition=models.Q(role__in=["agent", "admin"]), name="person_staff"),
@@ -98,4 +96,4 @@ class PersonAddress(models.Model):
         verbose_name_plural = "further addresses"
 
     def __str__(self) -> str:
-        return self.address
+        return str(self.address)

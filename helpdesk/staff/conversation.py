@@ -69,7 +69,9 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
     form = ReplyForm(request.POST)
     uploads = request.FILES.getlist("files")
     if not form.is_valid():
-        messages.error(request, " ".join(f"{name}: {' '.join(errors)}" for name, errors in form.errors.items()))
+        messages.error(
+            request, " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+        )
         return _back(found)
     if sum(upload.size or 0 for upload in uploads) > MAX_UPLOAD:
         messages.error(request, f"files: together they must not be larger than {MAX_UPLOAD // 10**6} MB.")
@@ -218,7 +220,7 @@ def _agent(value: str, me: Person) -> Person | None:
     return access.staff().filter(pk=int(value)).first() if value.isdigit() else None
 
 
-def _store(ticket: Ticket, upload: UploadedFile) -> File:
+def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:
     name = safe_name(upload.name or "", upload.content_type or "", 0)
     extension = re.sub(r"[^A-Za-z0-9]", "", name.rpartition(".")[2])[:10] if "." in name else ""
     path = f"tickets/{ticket.pk}/staff-{secrets.token_hex(8)}{'.' + extension if extension else ''}"

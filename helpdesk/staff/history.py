@@ -1,5 +1,6 @@
 """A ticket's events in words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,7 @@ def lines(ticket: Ticket) -> list[Line]:
 
 def describe(event: Event) -> str:
     data = event.data
-    words = {
+    words: dict[str, Callable[[], str]] = {
         "opened": lambda: f"opened the ticket by {data.get('via', '')}" + (f", after #{data['follows']}" if "follows" in data else "") + (f", from #{data['from']}" if "from" in data else ""),
         "followed-up": lambda: f"continued it in #{data['by']}",
         "customer-replied": lambda: "replied",

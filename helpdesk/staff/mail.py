@@ -1,7 +1,8 @@
 """A received mail's page (why it landed where it did, its source), its files, and the mail sent to files."""
 
 import re
-from email import message_from_bytes, policy as email_policy
+from email import message_from_bytes
+from email import policy as email_policy
 from pathlib import Path
 
 from django.conf import settings

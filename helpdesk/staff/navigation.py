@@ -14,7 +14,7 @@ from helpdesk.staff import queues
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if not access.is_staff(request.user):
         return []
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"title": "Tickets", "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar]},
         {"title": "Mail", "separator": True, "items": [_model("Incoming", "mail", "inbound_inboundmail")]},
     ]

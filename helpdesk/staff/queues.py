@@ -89,7 +89,13 @@ def _keyset(rows: QuerySet[Ticket], queue: Queue, filters: dict[str, str], query
             rows.filter(Q(activity_at__gt=at) | Q(activity_at=at, pk__gt=pk)).order_by("activity_at", "pk")[: PAGE + 1]
         )
         more, shown = len(found) > PAGE, list(reversed(found[:PAGE]))
-        return Page(shown, queue, filters, _as_cursor(shown[0]) if more and shown else "", _as_cursor(shown[-1]) if shown else "")
+        return Page(
+            shown,
+            queue,
+            filters,
+            _as_cursor(shown[0]) if more and shown else "",
+            _as_cursor(shown[-1]) if shown else "",
+        )
     if before:
         at, pk = before
         rows = rows.filter(activity_at__lte=at).exclude(activity_at=at, pk__gte=pk)

@@ -20,7 +20,7 @@ class StaffSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern | URLResolver]:
         from helpdesk.staff import conversation, mail, tickets
 
-        def page(route: str, view: Any, name: str) -> URLPattern:
+        def page(route: str, view: Any, name: str) -> Any:
             return path(route, self.admin_view(view), name=name)
 
         return [

@@ -21,7 +21,9 @@ _RISKY = (
 @register.filter
 def status_badge(ticket: Ticket) -> SafeString:
     kind = "spam" if ticket.is_spam else ticket.status
-    return format_html('<span class="hd-badge hd-{}">{}</span>', kind, "Spam" if ticket.is_spam else ticket.get_status_display())
+    return format_html(
+        '<span class="hd-badge hd-{}">{}</span>', kind, "Spam" if ticket.is_spam else ticket.get_status_display()
+    )
 
 
 @register.filter

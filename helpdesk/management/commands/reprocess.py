@@ -8,11 +8,15 @@ from inbound.models import InboundMail
 
 
 class Command(BaseCommand):
-    help = "Processes mail again that failed, was ignored or quarantined; with --dry-run says what today's rules would do."
+    help = (
+        "Processes mail again that failed, was ignored or quarantined; with --dry-run says what today's rules would do."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", nargs="+", type=int)
-        parser.add_argument("--dry-run", action="store_true", help="change nothing; say what would be done, and what was")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="change nothing; say what would be done, and what was"
+        )
         parser.add_argument("--force", action="store_true", help="let quarantined mail through")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +36,11 @@ class Command(BaseCommand):
             return
         then = f"{mail.state} {mail.reason}".strip() + (f", #{mail.ticket_number}" if mail.ticket_number else "")
         plan = intake.plan(intake.read(mail, bytes(mail.raw.data)))
-        now = f"{plan.do} ({plan.rule})" + (f", #{plan.ticket}" if plan.ticket else "") + (f": {plan.reason}" if plan.reason else "")
+        now = (
+            f"{plan.do} ({plan.rule})"
+            + (f", #{plan.ticket}" if plan.ticket else "")
+            + (f": {plan.reason}" if plan.reason else "")
+        )
         before, after = mail.evidence.get("rule", ""), plan.rule
         self.stdout.write(f"mail {mail.pk}: was {then} by rule {before or '-'}; would be {now}")
         if before and before != after:

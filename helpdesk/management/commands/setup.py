@@ -13,4 +13,6 @@ class Command(BaseCommand):
         if made.mailbox:
             self.stdout.write(f"Mailbox {made.mailbox}")
         if made.admin:
-            self.stdout.write(f"Admin {made.admin}" + (f", password {made.password} (shown this once)" if made.password else ""))
+            self.stdout.write(
+                f"Admin {made.admin}" + (f", password {made.password} (shown this once)" if made.password else "")
+            )

@@ -40,9 +40,13 @@ class Command(BaseCommand):
 
     def _ingest(self, sources: list[str], address: str | None, sender: str) -> int:
         close_old_connections()
-        found = Mailbox.objects.filter(is_active=True, **({"address": address} if address else {})).order_by("pk").first()
+        found = (
+            Mailbox.objects.filter(is_active=True, **({"address": address} if address else {})).order_by("pk").first()
+        )
         if found is None:
-            return self._say(EX_NOUSER, f"--mailbox: there is no mailbox {address}" if address else "there is no mailbox yet")
+            return self._say(
+                EX_NOUSER, f"--mailbox: there is no mailbox {address}" if address else "there is no mailbox yet"
+            )
         count, bar = 0, _Bar(self.stderr.isatty())
         group: list[store.Arrival] = []
         for source in sources:
