@@ -24,7 +24,7 @@ class Storage(FileSystemStorage):
     def __init__(self) -> None:
         super().__init__(allow_overwrite=True)
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    def _save(self, name: str, content: "File[Any]") -> str:
         name = super()._save(name, content)  # type: ignore[misc]
         descriptor = os.open(self.path(name), os.O_RDONLY)
         try:

@@ -98,7 +98,7 @@ def _bounce(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None:
 
 
 def _auto_reply(parsed: ParsedMail) -> tuple[str, str] | None:
-    submitted = parsed.header("auto-submitted").lower().split(";")[0].strip()  # RFC 3834 section 5
+    submitted = _keyword(parsed.header("auto-submitted"))
     if submitted == "auto-replied":
         return "auto-submitted", submitted
     for name in (
@@ -123,7 +123,7 @@ def _auto_reply(parsed: ParsedMail) -> tuple[str, str] | None:
 
 
 def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None:
-    submitted = parsed.header("auto-submitted").lower().split(";")[0].strip()
+    submitted = _keyword(parsed.header("auto-submitted"))
     if submitted and submitted != "no":
         return "auto-submitted", submitted
     precedence = parsed.header("precedence").lower()
@@ -144,6 +144,11 @@ def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None
     if _AUTO_LOCAL_PARTS.match(parsed.from_.address) or _from_daemon(parsed):
         return "no-reply-address", parsed.from_.address
     return None
+
+
+def _keyword(value: str) -> str:
+    """Auto-Submitted's keyword, without the parameters and comments that may follow (RFC 3834 section 5)."""
+    return re.split(r"[;(\s]", value.strip().lower())[0]
 
 
 def _has_part(parsed: ParsedMail, *kinds: str) -> bool:

@@ -20,7 +20,7 @@ _WROTE = (
     r"wrote|writes|a écrit|schrieb|schreef|geschreven|escribió|escribi=C3=B3|escreveu|scritto|skrev|kirjoitti|napisał\(?a?\)?"
     r"|napsal\(?a?\)?|написал\(?а?\)?|пишет|написа|yazdı|写道|写到|写了|寫道|のメッセージ|schrieb am|a scris|írta|viết"
     r"|έγραψε|כתב|작성"
-)
+).replace(" ", r"\ ")  # the patterns below ignore white space
 _ATTRIBUTION = re.compile(
     rf"""^\s*(?:>\s*)?(?:
       (?:On|Le|Am|El|Em|Il|Op|Den|Dne|Dnia|W\ dniu|On\ the|Vào|Pada|Ned|Στις|Els?|A\ la\ date)\b.{{4,300}}?(?:{_WROTE}).{{0,200}}?[:：]?\s*$

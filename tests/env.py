@@ -1,0 +1,14 @@
+"""The environment of the tests, set before Django reads its settings (pytest loads this with -p)."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+for name in ("CELERY_BROKER_URL", "CACHE_URL", "EMAIL_URL", "DEBUG", "PUBLIC_URL", "ALLOWED_HOSTS", "ADMIN_PASSWORD"):
+    os.environ.pop(name, None)
+os.environ["HELPDESK_KEYS"] = "throwaway"
+os.environ["SUPPORT_ADDRESS"] = "support@example.com"
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
+os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="helpdesk-test-")
+atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
