@@ -1,0 +1,300 @@
+"""A mail's way into a ticket, and everybody who must not get into one."""
+
+import pytest
+
+from helpdesk import actions, intake
+from helpdesk.actions import Content
+from helpdesk.models import BlockedSender, Comment, OutboundMail, Participant, Person, Ticket
+from inbound.addresses import bounce_address, reply_address
+from inbound.models import InboundMail, Mailbox
+from tasks.inbound import process, sweep
+from tests.inbound.test_classify import DSN
+from tests.mail import agent, arrive, eml, receive, ticket_of
+
+pytestmark = pytest.mark.django_db
+
+
+def opened(**fields: str) -> Ticket:
+    return ticket_of(receive(eml("My printer is on fire", message_id="first@example.net", **fields)))
+
+
+def test_a_new_mail_becomes_a_ticket_with_one_acknowledgement() -> None:
+    row = receive(eml("My printer is on fire", subject="Fire", message_id="first@example.net"))
+    ticket = ticket_of(row)
+    assert (row.state, row.reason, ticket.subject, ticket.status) == ("done", "open", "Fire", "open")
+    assert ticket.requester.email == "cleo@example.net"
+    assert not ticket.requester.has_usable_password()
+    assert [m.kind for m in OutboundMail.objects.all()] == ["acknowledgement"]
+    assert OutboundMail.objects.get().in_reply_to == "first@example.net"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"in_reply_to": "<first@example.net>"}, {"references": "<x@y> <first@example.net>"}, {}]
+)
+def test_a_reply_is_a_comment_on_the_same_ticket(headers: dict[str, str]) -> None:
+    ticket = opened()
+    rcpt = "support@example.com" if headers else reply_address("support@example.com", ticket.pk, ticket.requester_id)
+    row = receive(eml("More", subject="Something else", message_id="second@example.net", **headers), rcpt=rcpt)
+    assert row.ticket_number == ticket.pk
+    assert ticket.comments.count() == 2
+
+
+def test_a_reply_to_our_acknowledgement_finds_the_ticket() -> None:
+    ticket = opened()
+    ours = OutboundMail.objects.get().message_id
+    assert receive(eml("More", in_reply_to=f"<{ours}>")).ticket_number == ticket.pk
+
+
+def test_the_subject_alone_joins_nothing() -> None:
+    ticket = opened(subject="Help")
+    assert receive(eml("x", subject=f"Re: Help [#{ticket.pk}]", message_id="b@b")).ticket_number != ticket.pk
+
+
+def test_the_same_bytes_twice_give_one_ticket_and_an_explained_duplicate() -> None:
+    raw = eml("x", message_id="a@b")
+    first, second = receive(raw), receive(raw)
+    assert (second.state, second.reason) == ("ignored", "duplicate")
+    assert second.evidence["duplicate_of"] == first.pk
+    assert Ticket.objects.count() == OutboundMail.objects.count() == 1
+
+
+def test_a_message_id_used_for_another_mail_is_no_duplicate() -> None:
+    receive(eml("one", message_id="a@b"))
+    assert receive(eml("two", message_id="a@b")).state == "done"
+
+
+def test_a_stranger_with_a_stolen_message_id_is_held_and_nothing_is_sent() -> None:
+    ticket = opened()
+    before = OutboundMail.objects.count()
+    row = receive(eml("Pay me instead", sender="mallory@evil.example", in_reply_to="<first@example.net>"))
+    held = ticket.comments.get(mail=row)
+    assert held.visibility == "held"
+    assert held.held_reason == "the sender is no participant"
+    assert OutboundMail.objects.count() == before
+    assert row.evidence["candidates"][0]["ticket"] == ticket.pk
+
+
+def test_a_stranger_with_someone_elses_reply_address_is_held() -> None:
+    ticket = opened()
+    token = reply_address("support@example.com", ticket.pk, ticket.requester_id)
+    row = receive(eml("x", sender="mallory@evil.example", message_id="m@m"), rcpt=token)
+    assert ticket.comments.get(mail=row).visibility == "held"
+
+
+def test_a_mail_in_an_agents_name_is_held() -> None:
+    ticket = opened()
+    agent("Ada")
+    row = receive(eml("Refund approved", sender="Ada <ada@example.com>", in_reply_to="<first@example.net>"))
+    assert ticket.comments.get(mail=row).held_reason == "in an agent's name"
+
+
+def test_a_colleague_who_was_in_cc_may_write() -> None:
+    ticket = opened(cc="Dan <dan@example.net>")
+    row = receive(eml("me too", sender="dan@example.net", in_reply_to="<first@example.net>"))
+    assert ticket.comments.get(mail=row).visibility == "public"
+
+
+def test_two_strangers_who_answer_the_same_newsletter_get_a_ticket_each() -> None:
+    one = receive(eml("a", sender="a@a.example", message_id="a@a", in_reply_to="<newsletter@us>"))
+    two = receive(eml("b", sender="b@b.example", message_id="b@b", in_reply_to="<newsletter@us>"))
+    assert one.ticket_number != two.ticket_number
+    assert two.evidence["candidates"][0]["why"].endswith("only a common ancestor leads here")
+
+
+def test_a_reply_that_overtakes_its_parent_waits_for_it() -> None:
+    parent = arrive(eml("first", message_id="p@p"))
+    child = arrive(eml("second", message_id="c@c", in_reply_to="<p@p>"))
+    process(child.pk)
+    child.refresh_from_db()
+    assert (child.state, child.waiting_for, child.attempts) == ("received", "p@p", 0)
+    process(parent.pk)
+    process(child.pk)
+    parent.refresh_from_db()
+    child.refresh_from_db()
+    assert child.ticket_number == parent.ticket_number
+
+
+def test_a_reply_reopens_a_resolved_ticket_and_tells_the_assignee() -> None:
+    ticket, ada = opened(), agent()
+    actions.assign(ticket, ada, actor=ada)
+    actions.set_status(ticket, "resolved", actor=ada)
+    receive(eml("It broke again", in_reply_to="<first@example.net>"))
+    ticket.refresh_from_db()
+    assert ticket.status == "assigned"
+    assert OutboundMail.objects.filter(kind="customer_replied", person=ada).count() == 1
+
+
+def test_a_reply_to_a_closed_ticket_opens_a_linked_follow_up_or_reopens_by_setting() -> None:
+    ticket, ada = opened(), agent()
+    actions.set_status(ticket, "closed", actor=ada)
+    row = receive(eml("One more thing", message_id="n@n", in_reply_to="<first@example.net>"))
+    assert ticket_of(row).follows_id == ticket.pk
+    Mailbox.objects.update(on_closed="reopen")
+    other = ticket_of(receive(eml("x", message_id="o@o")))
+    actions.set_status(other, "closed", actor=ada)
+    assert receive(eml("y", in_reply_to="<o@o>")).ticket_number == other.pk
+    other.refresh_from_db()
+    assert other.status == "open"
+
+
+def test_an_auto_reply_neither_reopens_nor_is_answered() -> None:
+    ticket, ada = opened(), agent()
+    actions.assign(ticket, ada, actor=ada)
+    actions.set_status(ticket, "resolved", actor=ada)
+    before = OutboundMail.objects.count()
+    receive(eml("away", in_reply_to="<first@example.net>", auto_submitted="auto-replied"))
+    ticket.refresh_from_db()
+    assert (ticket.status, OutboundMail.objects.count()) == ("resolved", before)
+    assert ticket.comments.last().is_automatic
+
+
+def test_automatic_mail_opens_a_ticket_that_is_not_acknowledged() -> None:
+    assert receive(eml("Disk full", auto_submitted="auto-generated")).state == "done"
+    assert not OutboundMail.objects.exists()
+
+
+def test_an_auto_responder_that_hides_gets_ten_mails_and_no_more() -> None:
+    for number in range(14):
+        receive(eml(f"Thank you for your mail {number}", sender="robot@r.example", message_id=f"{number}@r"))
+    states = list(OutboundMail.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["queued"] * 10 + ["suppressed"] * 4
+    assert Ticket.objects.count() == 14
+
+
+def test_our_own_mail_that_comes_back_is_ignored() -> None:
+    assert receive(eml("x", x_helpdesk_mail="reply")).reason == "loop"
+
+
+def test_a_blocked_sender_is_quarantined_until_someone_lets_it_through() -> None:
+    BlockedSender.objects.create(pattern="@Evil.example")
+    row = receive(eml("buy", sender="x@evil.example", message_id="s@s"))
+    assert (row.state, row.reason) == ("quarantined", "blocked sender")
+    assert not OutboundMail.objects.exists()
+    from inbound import store
+
+    store.requeue([row], force=True)
+    process(row.pk)
+    row.refresh_from_db()
+    assert row.state == "done"
+
+
+def test_a_trusted_spam_header_quarantines() -> None:
+    assert receive(eml("buy", x_spam_flag="YES")).reason == "spam"
+    assert receive(eml("fine", x_spam_flag="NO", message_id="f@f")).state == "done"
+
+
+def test_a_bounce_at_our_signed_return_path_marks_the_mail_that_failed() -> None:
+    ticket = opened()
+    sent = OutboundMail.objects.get()
+    OutboundMail.objects.update(state="sent")
+    row = receive(DSN, rcpt=bounce_address("support@example.com", sent.pk), mail_from="")
+    sent.refresh_from_db()
+    assert (row.state, row.ticket_number, sent.state) == ("done", ticket.pk, "bounced")
+    assert ticket.events.filter(kind="mail-bounced").exists()
+    assert ticket.comments.count() == 1
+
+
+def test_a_bounce_of_nothing_we_sent_is_ignored() -> None:
+    assert receive(DSN, mail_from="").reason == "unknown bounce"
+
+
+def test_attachments_are_stored_under_their_ticket_and_shown_names_are_safe() -> None:
+    raw = (
+        b"From: cleo@example.net\nSubject: x\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/plain\n\nhi\n"
+        b"--o\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../a b.pdf\"\n\nPDF\n--o--\n"
+    )
+    ticket = ticket_of(receive(raw))
+    (item,) = ticket.comments.get().attachments.all()
+    assert item.file.name.startswith(f"tickets/{ticket.pk}/")
+    assert item.name == "a b.pdf"
+    assert item.file.read().strip() == b"PDF"
+
+
+def test_a_mail_that_throws_for_its_own_sake_fails_after_some_attempts_and_stops_nobody(monkeypatch) -> None:
+    bad, good = arrive(eml("bad", message_id="bad@x")), arrive(eml("good", message_id="good@x"))
+    real = intake.read
+
+    def read(row: InboundMail, raw: bytes) -> intake.Received:
+        if b"bad@x" in raw:
+            raise ZeroDivisionError("poison")
+        return real(row, raw)
+
+    monkeypatch.setattr(intake, "read", read)
+    for _ in range(7):
+        InboundMail.objects.filter(pk=bad.pk).update(next_attempt_at="2020-01-01T00:00Z")
+        process(bad.pk)
+    process(good.pk)
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == ("failed", "done")
+    assert "poison" in bad.error
+
+
+def test_a_fault_of_the_storage_never_fails_a_mail(monkeypatch) -> None:
+    row = arrive(eml("x"))
+
+    def broken(*args: object) -> intake.Received:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(intake, "read", broken)
+    for _ in range(9):
+        InboundMail.objects.update(next_attempt_at="2020-01-01T00:00Z")
+        process(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("received", 0)
+    assert "disk full" in row.error
+
+
+def test_the_sweep_finds_what_no_ring_announced(settings, monkeypatch) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr("tasks.inbound.ring", lambda task, pk: rung.append(pk))
+    row = arrive(eml("x"))
+    assert sweep() == 0
+    InboundMail.objects.update(next_attempt_at="2020-01-01T00:00Z")
+    assert sweep() == 1
+    assert rung == [row.pk]
+
+
+def test_a_dry_run_changes_nothing(capsys) -> None:
+    from django.core.management import call_command
+
+    row = arrive(eml("x", message_id="a@b"))
+    call_command("reprocess", str(row.pk), "--dry-run")
+    assert "would be open (new)" in capsys.readouterr().out
+    assert not Ticket.objects.exists()
+
+
+def test_an_existing_person_is_not_renamed_by_a_mail() -> None:
+    receive(eml("x", sender="Cleo <cleo@example.net>", message_id="1@x"))
+    receive(eml("y", sender="Somebody Else <CLEO@example.net>", message_id="2@x"))
+    assert Person.objects.get(email="cleo@example.net").name == "Cleo"
+
+
+def test_admitting_detaching_and_rejecting_held_mail() -> None:
+    ticket, ada = opened(), agent()
+
+    def held(number: int) -> Comment:
+        row = receive(eml("x", sender=f"s{number}@s.example", message_id=f"{number}@s", in_reply_to="<first@example.net>"))
+        return Comment.objects.get(mail=row)
+
+    actions.admit(held(1), actor=ada, as_participant=False)
+    assert not Participant.objects.filter(person__email="s1@s.example").exists()
+    actions.admit(held(2), actor=ada, as_participant=True)
+    assert Participant.objects.filter(ticket=ticket, person__email="s2@s.example").exists()
+    new = actions.detach(held(3), actor=ada)
+    assert new.requester.email == "s3@s.example"
+    assert receive(eml("z", sender="s3@s.example", message_id="z@s", in_reply_to="<3@s>")).ticket_number == new.pk
+    rejected = held(4)
+    actions.reject(rejected, actor=ada)
+    with pytest.raises(actions.Refused):
+        actions.admit(rejected, actor=ada, as_participant=False)
+
+
+def test_an_agents_reply_goes_to_every_participant_and_to_nobody_else() -> None:
+    ticket, ada = opened(cc="dan@example.net"), agent()
+    receive(eml("x", sender="mallory@evil.example", in_reply_to="<first@example.net>", cc="eve@evil.example"))
+    actions.reply(ticket, Content(text="Have you tried water?"), actor=ada)
+    assert set(OutboundMail.objects.filter(kind="reply").values_list("to_address", flat=True)) == {
+        "cleo@example.net",
+        "dan@example.net",
+    }
