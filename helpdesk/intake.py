@@ -229,7 +229,7 @@ def _into_a_ticket(mail: Received) -> Plan:
             return Plan("comment", candidate.rule, ticket=ticket.pk, evidence=looked)
         # A common ancestor that a stranger refers to as well is no reason to look into this ticket.
         direct = candidate.is_direct
-        why = decision.why if direct else f"{decision.why}, and only a common ancestor leads here"
+        why = decision.why if direct else f"{decision.why}, and only an id that others mention leads here"
         refused.append({"ticket": candidate.ticket, "rule": candidate.rule, "by": candidate.by, "why": why})
         if direct and held is None:
             held, held_why = candidate, decision.why

@@ -17,13 +17,13 @@ class Candidate:
     """A ticket that something in the mail points to."""
 
     ticket: int
-    rule: str  # reply-token, in-reply-to, references or common-ancestor
+    rule: str  # reply-token, in-reply-to, references, common-ancestor or answered-already
     by: str  # the token's person, or the id
 
     @property
     def is_direct(self) -> bool:
-        """By our token, or by a mail that we sent or received, not by a common ancestor alone."""
-        return self.rule != "common-ancestor"
+        """By our token, or by a mail that we sent or received, not by an id that others only mention."""
+        return self.rule not in {"common-ancestor", "answered-already"}
 
 
 @dataclass(slots=True)
@@ -57,6 +57,11 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
         else:
             rule = "in-reply-to" if message_id in parsed.in_reply_to else "references"
         found.setdefault(ticket, Candidate(ticket, rule, message_id))
+    if parsed.message_id:
+        # It may be the parent that its own reply overtook.
+        children = MessageRef.objects.filter(message_id=parsed.message_id, kind=MessageRef.Kind.REFERENCED)
+        for ticket in children.order_by("id").values_list("ticket_id", flat=True)[:MAX_TICKETS]:
+            found.setdefault(ticket, Candidate(ticket, "answered-already", parsed.message_id))
     search.candidates = list(found.values())[:MAX_TICKETS]
     return search
 

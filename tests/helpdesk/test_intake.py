@@ -98,7 +98,7 @@ def test_two_strangers_who_answer_the_same_newsletter_get_a_ticket_each() -> Non
     one = receive(eml("a", sender="a@a.example", message_id="a@a", in_reply_to="<newsletter@us>"))
     two = receive(eml("b", sender="b@b.example", message_id="b@b", in_reply_to="<newsletter@us>"))
     assert one.ticket_number != two.ticket_number
-    assert two.evidence["candidates"][0]["why"].endswith("only a common ancestor leads here")
+    assert two.evidence["candidates"][0]["why"].endswith("only an id that others mention leads here")
 
 
 def test_a_reply_that_overtakes_its_parent_waits_for_it() -> None:
@@ -112,6 +112,13 @@ def test_a_reply_that_overtakes_its_parent_waits_for_it() -> None:
     parent.refresh_from_db()
     child.refresh_from_db()
     assert child.ticket_number == parent.ticket_number
+
+
+def test_a_parent_that_arrives_after_its_reply_joins_it() -> None:
+    child = receive(eml("second", message_id="c@c", in_reply_to="<p@p>"))
+    parent = receive(eml("first", message_id="p@p"))
+    assert (parent.ticket_number, parent.evidence["rule"]) == (child.ticket_number, "answered-already")
+    assert receive(eml("other", sender="x@x.example", message_id="p@p")).ticket_number != child.ticket_number
 
 
 def test_a_reply_reopens_a_resolved_ticket_and_tells_the_assignee() -> None:
@@ -201,7 +208,7 @@ def test_a_bounce_of_nothing_we_sent_is_ignored() -> None:
 def test_attachments_are_stored_under_their_ticket_and_shown_names_are_safe() -> None:
     raw = (
         b"From: cleo@example.net\nSubject: x\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/plain\n\nhi\n"
-        b"--o\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=\"../../a b.pdf\"\n\nPDF\n--o--\n"
+        b'--o\nContent-Type: application/pdf\nContent-Disposition: attachment; filename="../../a b.pdf"\n\nPDF\n--o--\n'
     )
     ticket = ticket_of(receive(raw))
     (item,) = ticket.comments.get().attachments.all()
@@ -274,7 +281,9 @@ def test_admitting_detaching_and_rejecting_held_mail() -> None:
     ticket, ada = opened(), agent()
 
     def held(number: int) -> Comment:
-        row = receive(eml("x", sender=f"s{number}@s.example", message_id=f"{number}@s", in_reply_to="<first@example.net>"))
+        row = receive(
+            eml("x", sender=f"s{number}@s.example", message_id=f"{number}@s", in_reply_to="<first@example.net>")
+        )
         return Comment.objects.get(mail=row)
 
     actions.admit(held(1), actor=ada, as_participant=False)

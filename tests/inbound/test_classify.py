@@ -57,7 +57,9 @@ def test_headers_say_what_a_mail_is(expected: Kind, headers: dict[str, str]) -> 
     assert kind(eml("x", **headers)) is expected
 
 
-@pytest.mark.parametrize("subject", ["Automatic reply: Help", "Out of Office: Help", "Abwesenheitsnotiz", "Réponse automatique : x"])
+@pytest.mark.parametrize(
+    "subject", ["Automatic reply: Help", "Out of Office: Help", "Abwesenheitsnotiz", "Réponse automatique : x"]
+)
 def test_subjects_of_vacation_notices_are_known(subject: str) -> None:
     assert kind(eml("x", subject=subject)) is Kind.AUTO_REPLY
 

@@ -78,7 +78,13 @@ def test_a_picture_with_a_content_id_and_no_disposition_is_inline() -> None:
 
 
 def test_nonsense_is_a_mail_too() -> None:
-    for raw in (b"", b"\x00\xff\xfe", b"no headers at all", b"Content-Type: multipart/mixed\n\nno boundary", b"\r\n" * 50):
+    for raw in (
+        b"",
+        b"\x00\xff\xfe",
+        b"no headers at all",
+        b"Content-Type: multipart/mixed\n\nno boundary",
+        b"\r\n" * 50,
+    ):
         parse(raw)
 
 

@@ -3,7 +3,9 @@ from inbound.quotes import split, split_text
 
 
 def test_the_history_below_an_answer_is_folded() -> None:
-    new, quoted = split_text("Thanks, works.\n\nOn Mon, 2 Mar 2026 at 10:00, Ada <ada@example.com> wrote:\n> Try again.\n")
+    new, quoted = split_text(
+        "Thanks, works.\n\nOn Mon, 2 Mar 2026 at 10:00, Ada <ada@example.com> wrote:\n> Try again.\n"
+    )
     assert new == "Thanks, works."
     assert quoted.startswith("On Mon")
 

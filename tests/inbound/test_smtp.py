@@ -101,7 +101,9 @@ def test_a_mail_over_the_limit_is_refused_by_its_size_and_while_it_streams(liste
 def test_only_crlf_dot_crlf_ends_a_message(listener: Listener) -> None:
     wire = Wire(listener.ports["smtp"])
     wire.begin()
-    smuggled = b"Subject: one\r\n\r\nx\n.\nMAIL FROM:<evil@b.c>\r\nRCPT TO:<support@example.com>\r\n\n.\r\nDATA\r\nx\r.\r\n"
+    smuggled = (
+        b"Subject: one\r\n\r\nx\n.\nMAIL FROM:<evil@b.c>\r\nRCPT TO:<support@example.com>\r\n\n.\r\nDATA\r\nx\r.\r\n"
+    )
     wire.socket.sendall(smuggled + b"\r\n.\r\n")
     assert wire.answer().startswith("250")
     row = InboundMail.objects.select_related("raw").get()

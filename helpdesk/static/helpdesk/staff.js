@@ -1,9 +1,7 @@
 // Small comforts for the staff pages; every page works without them.
 document.addEventListener("change", (event) => {
   const all = event.target.closest("[data-check-all]");
-  if (all) {
-    for (const box of all.form.elements.ticket ? [].concat(...[all.form.querySelectorAll("[name=ticket]")].map((l) => [...l])) : []) box.checked = all.checked;
-  }
+  if (all) for (const box of all.form.querySelectorAll("[name=ticket]")) box.checked = all.checked;
 });
 
 document.addEventListener("click", (event) => {
@@ -21,7 +19,9 @@ document.addEventListener("click", (event) => {
 function fit(frame) {
   const page = frame.contentDocument;
   if (!page || !page.body) return;
-  const set = () => { frame.style.height = Math.min(20000, page.documentElement.scrollHeight) + "px"; };
+  const root = page.documentElement;
+  const bar = () => (root.scrollWidth > root.clientWidth ? 16 : 0); // a wide table scrolls sideways
+  const set = () => { frame.style.height = Math.min(20000, root.scrollHeight + bar()) + "px"; };
   frame.style.height = "0";
   set();
   for (const image of page.images) if (!image.complete) image.addEventListener("load", set);
@@ -33,6 +33,16 @@ for (const frame of document.querySelectorAll("iframe.hd-mail")) {
 document.addEventListener("toggle", (event) => {
   if (event.target.open) for (const frame of event.target.querySelectorAll("iframe.hd-mail")) fit(frame);
 }, true);
+
+// A narrower window makes mails higher.
+let width = window.innerWidth;
+window.addEventListener("resize", () => {
+  if (width !== window.innerWidth) for (const frame of document.querySelectorAll("iframe.hd-mail")) fit(frame);
+  width = window.innerWidth;
+});
+
+// unfold's script looks for its own text field beside a file field, and stumbles where there is none.
+for (const input of document.querySelectorAll(".hd-attach input")) input.hasChangeListener = true;
 
 // Ctrl+Enter sends.
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,151 @@
+"""The product as a stranger runs it: `manage.py serve` as a process, spoken to from outside."""
+
+import os
+import re
+import signal
+import smtplib
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from tests.mail import eml
+from tests.services import free_port, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Served:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.smtp, self.http = free_port(), free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"], cwd=ROOT, stdout=self.log, stderr=self.log,
+            env={**keep, "VAR_DIR": str(self.folder / "var"), "SMTP_ADDR": f"127.0.0.1:{self.smtp}",
+                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery"},
+        )  # fmt: skip
+        wait_for(self._answers, 60)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        try:
+            with (
+                smtplib.SMTP("127.0.0.1", self.smtp, timeout=2),
+                urllib.request.urlopen(self.url("/api/health/"), timeout=2),
+            ):
+                return True
+        except OSError:
+            return False
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.http}{path}"
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(40)
+
+    def send(self, raw: bytes, rcpt: str = "support@example.com") -> None:
+        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=10) as smtp:
+            smtp.sendmail("cleo@example.net", [rcpt], raw)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(f"file:{self.folder}/var/helpdesk.sqlite3?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def sent(self) -> list[Message]:
+        return [message_from_bytes(path.read_bytes()) for path in sorted((self.folder / "var/sent-mail").glob("*.eml"))]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    found = Served(tmp_path)
+    found.start()
+    yield found
+    if found.process and found.process.poll() is None:
+        found.kill()
+
+
+def test_a_mail_becomes_a_ticket_with_an_acknowledgement_whose_reply_is_a_comment(served: Served) -> None:
+    served.send(eml("Fire!", message_id="first@example.net"))
+    wait_for(lambda: len(served.sent()) == 1, 2)
+    (ack,) = served.sent()
+    assert ack["In-Reply-To"] == "<first@example.net>"
+    reply_to = re.search(r"<(.+)>", ack["Reply-To"])
+    assert reply_to is not None
+    served.send(eml("Still burning", message_id="second@example.net", in_reply_to=ack["Message-ID"]))
+    served.send(eml("And now the desk", message_id="third@example.net"), rcpt=reply_to[1])
+    served.send(eml("Only references", message_id="fourth@example.net", references="<first@example.net>"))
+    wait_for(lambda: served.rows("select count(*) from helpdesk_comment") == [(4,)], 5)
+    assert served.rows("select count(*) from helpdesk_ticket") == [(1,)]
+
+
+def test_killed_right_after_250_the_ticket_is_there_once_after_a_restart(served: Served) -> None:
+    for number in range(5):
+        served.send(eml(f"mail {number}", message_id=f"{number}@example.net"))
+    served.kill()
+    served.start()
+    wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(5,)], 15)
+    wait_for(lambda: served.rows("select distinct state from helpdesk_outboundmail") == [("sent",)], 15)
+    ids = [mail["Message-ID"] for mail in served.sent()]
+    assert len(set(ids)) == 5
+
+
+def test_a_reply_in_the_same_instant_as_its_parent_gives_one_ticket(served: Served) -> None:
+    for number in range(10):
+        served.send(eml("reply", message_id=f"r{number}@x", in_reply_to=f"<p{number}@x>"))
+        served.send(eml("parent", message_id=f"p{number}@x"))
+    wait_for(lambda: served.rows("select count(*) from helpdesk_comment") == [(20,)], 15)
+    assert served.rows("select count(*) from helpdesk_ticket") == [(10,)]
+
+
+def test_it_stops_cleanly_and_serves_its_static_files_with_debug_off(served: Served) -> None:
+    with urllib.request.urlopen(served.url("/static/helpdesk/staff.css")) as answer:
+        assert answer.status == 200
+    with urllib.request.urlopen(served.url("/admin/login/")) as answer:
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert served.kill(signal.SIGINT) == 0
+    assert "Traceback" not in (served.folder / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_ADDR", "nonsense"),
+        ("MAX_MAIL_BYTES", "lots"),
+        ("DATABASE_URL", "mysql://x"),
+        ("EMAIL_URL", "anymail://nobody"),
+        ("DEBUG", "maybe"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_its_name(name: str, value: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), name: value},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert f"{name}: " in done.stderr.splitlines()[-1]
+
+
+def test_a_pipe_is_told_75_when_the_database_is_away(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "ingest"], cwd=ROOT, input=eml("x"), capture_output=True, timeout=60,
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "HELPDESK_KEYS": "throwaway",
+             "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"},
+    )  # fmt: skip
+    assert done.returncode == 75, done.stderr

@@ -1,0 +1,127 @@
+"""Every permission, from the side of the person who must not get in."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404
+from django.test import Client
+
+from helpdesk import access, actions
+from helpdesk.actions import Content
+from helpdesk.models import Person, Ticket
+from tests.mail import agent, customer, eml, receive, ticket_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ticket() -> Ticket:
+    found = ticket_of(receive(eml("Secret matter", message_id="first@example.net")))
+    actions.note(found, Content(text="internal words"), actor=agent())
+    return found
+
+
+def test_a_customer_sees_their_tickets_and_public_comments_only(ticket: Ticket) -> None:
+    cleo, other = customer(), customer("other@example.net")
+    assert list(access.tickets(cleo)) == [ticket]
+    assert [c.text.strip() for c in access.comments(cleo, ticket)] == ["Secret matter"]
+    assert not access.tickets(other).exists()
+    for viewer in (other, AnonymousUser()):
+        with pytest.raises(Http404):
+            access.ticket(viewer, ticket.pk)
+
+
+def test_an_internal_comment_does_not_exist_for_its_customer(ticket: Ticket) -> None:
+    note = ticket.comments.get(visibility="internal")
+    with pytest.raises(Http404):
+        access.comment(customer(), note.pk)
+    assert access.comment(agent(), note.pk) == note
+
+
+def test_a_switched_off_agent_sees_nothing(ticket: Ticket) -> None:
+    ada = agent()
+    ada.is_active = False
+    assert not access.tickets(ada).exists()
+
+
+PAGES = [
+    "/admin/tickets/", "/admin/tickets/{t}/", "/admin/mail/{m}/", "/admin/mail/{m}/source/", "/admin/comments/{c}/html/",
+    "/admin/inbound/inboundmail/", "/admin/helpdesk/outboundmail/", "/admin/helpdesk/person/", "/admin/inbound/mailbox/",
+    "/admin/sent-mail/",
+]  # fmt: skip
+ADMIN_ONLY = {
+    "/admin/helpdesk/outboundmail/",
+    "/admin/helpdesk/person/",
+    "/admin/inbound/mailbox/",
+    "/admin/sent-mail/",
+}
+POSTS = ["tickets/bulk/", "tickets/{t}/reply/", "tickets/{t}/change/", "tickets/{t}/people/", "tickets/{t}/spam/",
+         "comments/{c}/decide/", "mail/{m}/again/"]  # fmt: skip
+
+
+def signed_in(person: Person | None) -> Client:
+    client = Client()
+    if person:
+        client.force_login(person, backend="helpdesk.auth.EmailBackend")
+    return client
+
+
+def test_every_staff_page_by_role(ticket: Ticket) -> None:
+    comment = ticket.comments.order_by("pk").first()
+    assert comment is not None
+    assert comment.mail is not None
+    names = {"t": ticket.pk, "m": comment.mail.pk, "c": comment.pk}
+    admin = Person.objects.create_superuser("root@example.com", "x")
+    for page in PAGES:
+        url = page.format(**names)
+        for outsider in (None, customer(), customer("other@example.net")):
+            answer = signed_in(outsider).get(url)
+            assert answer.status_code == 302, (url, outsider)
+            assert "/admin/login/" in answer["Location"]
+        assert signed_in(agent()).get(url).status_code == (403 if page in ADMIN_ONLY else 200), url
+        assert signed_in(admin).get(url).status_code == 200, url
+    for page in POSTS:
+        url = f"/admin/{page.format(**names)}"
+        for outsider in (None, customer()):
+            assert signed_in(outsider).post(url, {"kind": "note", "body": "x", "not": "1"}).status_code == 302
+        assert signed_in(agent()).get(url).status_code == 405
+    ticket.refresh_from_db()
+    assert (ticket.status, ticket.comments.count()) == ("open", 2)
+
+
+def test_a_customer_cannot_sign_in_to_the_staff_site_even_with_a_password() -> None:
+    Person.objects.create_user("pw@example.net", "correct horse battery")
+    answer = Client().post("/admin/login/", {"username": "pw@example.net", "password": "correct horse battery"})
+    assert answer.status_code == 200
+    assert "_auth_user_id" not in Client().session
+
+
+def test_an_agent_signs_in_whatever_the_case_of_the_address() -> None:
+    agent()
+    answer = Client().post(
+        "/admin/login/?next=/admin/", {"username": "ADA@example.com", "password": "correct horse battery"}
+    )
+    assert answer.status_code == 302
+
+
+def test_an_attachment_is_not_served_to_others_nor_opened_as_a_page() -> None:
+    raw = (
+        b"From: cleo@example.net\nSubject: x\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/plain\n\nhi\n"
+        b"--o\nContent-Type: text/html\nContent-Disposition: attachment; filename=evil.html\n\n<script>1</script>\n--o--\n"
+    )
+    (item,) = ticket_of(receive(raw)).comments.get().attachments.all()
+    url = f"/admin/attachments/{item.pk}/"
+    assert signed_in(customer()).get(url).status_code == 302
+    answer = signed_in(agent()).get(url)
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert "sandbox" in answer["Content-Security-Policy"]
+
+
+def test_remote_images_stay_off_until_asked_for() -> None:
+    row = receive(eml("x", html='<p>hi</p><img src="https://tracker.example/p.png">', message_id="h@h"))
+    comment = ticket_of(row).comments.get()
+    url = f"/admin/comments/{comment.pk}/html/"
+    client = signed_in(agent())
+    assert "https:" not in client.get(url)["Content-Security-Policy"]
+    assert "https:" in client.get(url + "?images")["Content-Security-Policy"]
+    assert "script-src 'none'" in client.get(url + "?images")["Content-Security-Policy"]

@@ -1,0 +1,104 @@
+"""What becomes of a mail we send, against a real SMTP peer that fails on request."""
+
+import smtplib
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
+
+from helpdesk import actions, delivery
+from helpdesk.actions import Content
+from helpdesk.models import OutboundMail
+from tasks.outbound import deliver
+from tests.mail import agent, eml, receive, ticket_of
+from tests.services import smtp_sink
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"5.1.1 no such user")}), True),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (450, b"4.2.0 later")}), False),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (552, b"5.2.2 full")}), False),
+        (smtplib.SMTPDataError(554, b"5.7.1 spam"), True),
+        (smtplib.SMTPDataError(451, b"4.3.0 later"), False),
+        (smtplib.SMTPSenderRefused(550, b"not you", "x@y"), False),
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), False),
+        (smtplib.SMTPServerDisconnected("gone"), False),
+        (ConnectionRefusedError("refused"), False),
+        (AnymailRecipientsRefused("no"), True),
+        (AnymailAPIError("boom"), False),
+        (ZeroDivisionError("ours"), False),
+    ],
+)
+def test_one_table_says_what_is_final(error: Exception, permanent: bool) -> None:
+    assert delivery.judge(error).permanent is permanent
+
+
+def queued() -> OutboundMail:
+    receive(eml("x", message_id="first@example.net"))
+    return OutboundMail.objects.get()
+
+
+def use(settings, port: int) -> None:
+    settings.EMAIL_BACKEND = "helpdesk.smtpmail.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 5
+
+
+def test_an_acknowledgement_has_a_null_return_path_and_says_what_it_is(settings) -> None:
+    mail = queued()
+    with smtp_sink() as sink:
+        use(settings, sink.port)
+        deliver(mail.pk)
+        (envelope, raw) = sink.mails[0]
+    sent = message_from_bytes(raw, policy=default)
+    assert envelope.mail_from in ("", "<>")
+    assert sent["Message-ID"] == f"<{mail.message_id}>"
+    assert sent["Auto-Submitted"] == "auto-replied"
+    mail.refresh_from_db()
+    assert mail.state == "sent"
+
+
+def test_a_server_that_is_away_is_tried_again_later_under_the_same_message_id(settings) -> None:
+    mail = queued()
+    use(settings, 1)
+    deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts, mail.reason) == ("queued", 1, "cannot reach the mail server")
+    deliver(mail.pk)  # not due yet
+    with smtp_sink() as sink:
+        use(settings, sink.port)
+        OutboundMail.objects.update(next_attempt_at="2020-01-01T00:00Z")
+        deliver(mail.pk)
+        deliver(mail.pk)
+        assert len(sink.mails) == 1
+        assert message_from_bytes(sink.mails[0][1])["Message-ID"] == f"<{mail.message_id}>"
+
+
+def test_a_mail_that_is_too_old_is_given_up_and_the_ticket_says_so(settings) -> None:
+    mail = queued()
+    use(settings, 1)
+    OutboundMail.objects.update(created_at="2020-01-01T00:00Z")
+    deliver(mail.pk)
+    mail.refresh_from_db()
+    assert mail.state == "failed"
+    assert mail.ticket is not None
+    assert mail.ticket.events.filter(kind="mail-failed").exists()
+
+
+def test_names_and_subjects_cannot_bring_headers_of_their_own() -> None:
+    row = receive(
+        b"From: =?utf-8?q?Eve=0D=0ABcc=3A_x=40y.z?= <eve@example.net>\nSubject: =?utf-8?q?Hi=0D=0ABcc=3A_x=40y.z?=\n"
+        b"Message-ID: <a@b>\n\nx"
+    )
+    ticket = ticket_of(row)
+    actions.reply(ticket, Content(text="hello"), actor=agent())
+    from helpdesk.compose import message
+
+    for mail in OutboundMail.objects.all():
+        composed = message(mail).message()
+        assert composed["Bcc"] is None
+        assert "\n" not in str(composed["Subject"]).replace("\n ", "")
