@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
@@ -13,6 +14,7 @@ from inbound.models import InboundMail
 OLDEST = timedelta(minutes=1)
 SILENCE = timedelta(minutes=1)
 HEARTBEAT = "heartbeat"
+STARTED = timezone.now()
 
 
 def health(request: HttpRequest) -> JsonResponse:
@@ -35,9 +37,17 @@ def health(request: HttpRequest) -> JsonResponse:
         problems.append("database")
     beat = cache.get(HEARTBEAT)
     checks["heartbeat"] = beat.isoformat() if beat else None
+    if _hears_workers() and timezone.now() - max(beat or STARTED, STARTED) > SILENCE:
+        problems.append("workers_or_beat")
     checks["status"] = "problem" if problems else "ok"
     checks["problems"] = problems
     return JsonResponse(checks, status=503 if problems else 200)
+
+
+def _hears_workers() -> bool:
+    """Whether the heartbeat reaches this process: the workers are in it, or the cache is shared."""
+    inside = settings.CAN_RING and settings.CELERY_BROKER_URL.startswith("memory:")
+    return inside or "redis" in settings.CACHES["default"]["BACKEND"]
 
 
 def _oldest_inbound() -> float:

@@ -151,8 +151,8 @@ def database(url: str) -> dict[str, Any]:
     else:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 10},
-            "connect_timeout": 5,
+            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 3},
+            "connect_timeout": 3,
         }
         config["CONN_MAX_AGE"] = 0  # the pool keeps them
         config["CONN_HEALTH_CHECKS"] = True  # one that a restart of the database broke is not handed out

@@ -43,7 +43,8 @@ def process(pk: int) -> None:
     except TEMPORARY as error:
         # Our fault, not the mail's: it backs off, and the attempt does not count.
         log.warning("mail %d: %s: %s", pk, type(error).__name__, error)
-        connection.close()
+        if not connection.in_atomic_block:
+            connection.close()
         finish(
             _rows(), row, attempts=row.attempts - 1, error=_words(error),
             next_attempt_at=timezone.now() + back_off(row.attempts, first=2, longest=60),
@@ -59,8 +60,12 @@ def process(pk: int) -> None:
 @shared_task
 def sweep() -> int:
     """Rings again for rows that have been due for a moment; how many it rang for."""
-    due = _rows().filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
-    pks = list(due.values_list("pk", flat=True)[:SWEEP_ROWS])
+    try:
+        due = _rows().filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
+        pks = list(due.values_list("pk", flat=True)[:SWEEP_ROWS])
+    except TEMPORARY as error:
+        log.warning("cannot look for what is due: %s", type(error).__name__)
+        return 0
     for pk in pks:
         ring("tasks.inbound.process", pk)
     return len(pks)

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=3)  # longer than a hanging server can hold one mail: each step times out
 LATE = timedelta(seconds=1)
 SWEEP_ROWS = 200
+TEMPORARY = (DatabaseError, InterfaceError, OSError)
 MAX_ERRORS = 12  # of our own making; a mail server that is away is tried until the mail is too old
 
 
@@ -44,8 +45,12 @@ def deliver(pk: int) -> None:
 @shared_task
 def sweep() -> int:
     """Rings again for rows that have been due for a moment; how many it rang for."""
-    due = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED, next_attempt_at__lt=timezone.now() - LATE)
-    pks = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:SWEEP_ROWS])
+    try:
+        due = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED, next_attempt_at__lt=timezone.now() - LATE)
+        pks = list(due.order_by("next_attempt_at").values_list("pk", flat=True)[:SWEEP_ROWS])
+    except TEMPORARY as error:
+        log.warning("cannot look for what is due: %s", type(error).__name__)
+        return 0
     for pk in pks:
         ring("tasks.outbound.deliver", pk)
     return len(pks)

@@ -6,8 +6,17 @@ from django.db import migrations
 def create(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(
-            "CREATE TABLE helpdesk_search (comment_id bigint PRIMARY KEY REFERENCES helpdesk_comment (id) "
-            "ON DELETE CASCADE, ticket_id bigint NOT NULL, words tsvector NOT NULL)"
+            "CREATE TABLE helpdesk_search "
+            "(comment_id bigint PRIMARY KEY, ticket_id bigint NOT NULL, words tsvector NOT NULL)"
+        )
+        schema_editor.execute(
+            "CREATE FUNCTION helpdesk_search_gone() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN DELETE FROM helpdesk_search WHERE comment_id = old.id; RETURN NULL; END $$"
+        )
+        # No foreign key: Django does not know the table, and could not truncate the one it refers to.
+        schema_editor.execute(
+            "CREATE TRIGGER helpdesk_search_gone AFTER DELETE ON helpdesk_comment "
+            "FOR EACH ROW EXECUTE FUNCTION helpdesk_search_gone()"
         )
         schema_editor.execute("CREATE INDEX helpdesk_search_words ON helpdesk_search USING gin (words)")
     else:
@@ -23,7 +32,10 @@ def create(apps, schema_editor):
 
 
 def drop(apps, schema_editor):
-    if schema_editor.connection.vendor != "postgresql":
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("DROP TRIGGER helpdesk_search_gone ON helpdesk_comment")
+        schema_editor.execute("DROP FUNCTION helpdesk_search_gone()")
+    else:
         schema_editor.execute("DROP TRIGGER helpdesk_search_gone")
     schema_editor.execute("DROP TABLE helpdesk_search")
 

@@ -121,8 +121,10 @@ class _Recipients:
 
 
 def _is_ours(address: str) -> bool:
-    close_old_connections()
-    return store.mailbox_for(address) is not None
+    try:
+        return store.mailbox_for(address) is not None
+    finally:
+        close_old_connections()  # PostgreSQL's go back to the pool; a broken one is not kept
 
 
 def _printable(address: str) -> bool:

@@ -78,7 +78,6 @@ class Writer:
         return group, None, False
 
     def _commit(self, group: list[_Waiting]) -> None:
-        close_old_connections()
         try:
             results = self._store([item.arrival for item in group])
         except Exception as error:  # whatever it is, it goes to whoever waits for the answer
@@ -94,6 +93,8 @@ class Writer:
             for item in group:
                 self._commit([item])
             return
+        finally:
+            close_old_connections()
         for item, ids in zip(group, results, strict=True):
             self._answer(item, ids)
 
