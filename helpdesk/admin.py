@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import BaseUserCreationForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from helpdesk import access, people
 from helpdesk.models import BlockedSender, OutboundMail, Person, PersonAddress, Team
@@ -75,7 +74,7 @@ class AddressInline(TabularInline):  # type: ignore[misc]
     extra = 0
 
 
-class PersonCreationForm(BaseUserCreationForm):  # type: ignore[type-arg]
+class PersonCreationForm(UserCreationForm):  # type: ignore[misc]
     class Meta:
         model = Person
         fields = ["email", "name", "role"]

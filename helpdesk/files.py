@@ -48,6 +48,12 @@ def mail_file_name(ticket: int, mail: int, item: MailAttachment) -> str:
     return f"tickets/{ticket}/mail-{mail}-{item.part}{'.' + extension if extension else ''}"
 
 
+def discard(stored: Iterable[str]) -> None:
+    """Deletes files whose comment was not written after all."""
+    for name in stored:
+        default_storage.delete(name)
+
+
 def reserve_ticket_number() -> int:
     """A ticket id that nothing else will get, so that files can be stored before the ticket exists."""
     with connection.cursor() as cursor:

@@ -21,7 +21,7 @@ POLICY = {
 def policy(**changes: str) -> str:
     """The Content-Security-Policy, with directives changed: policy(img_src="'self' https:")."""
     directives = {**POLICY, **{name.replace("_", "-"): value for name, value in changes.items()}}
-    return "; ".join(f"{name} {value}" for name, value in directives.items())
+    return "; ".join(f"{name} {value}".strip() for name, value in directives.items())
 
 
 def content_security_policy(

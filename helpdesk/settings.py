@@ -19,6 +19,7 @@ from django.urls import reverse_lazy
 from kombu import Exchange, Queue
 
 from helpdesk.keys import key
+from inbound.transports.imap.account import read_account
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if Path(BASE_DIR / ".env").is_file():
@@ -286,6 +287,7 @@ SMTP_TLS_KEY = setting("SMTP_TLS_KEY", SMTP_TLS_CERT, str)
 for _name in ("SMTP_TLS_CERT", "SMTP_TLS_KEY"):
     if globals()[_name] and not Path(globals()[_name]).is_file():
         raise ImproperlyConfigured(f"{_name}: there is no file {globals()[_name]!r}")
+IMAP_ACCOUNTS = setting("IMAP_URLS", "", lambda value: [read_account(url) for url in value.split()])
 if MAX_MAIL_BYTES > SMTP_BYTES_IN_FLIGHT:
     raise ImproperlyConfigured("SMTP_BYTES_IN_FLIGHT: must not be less than MAX_MAIL_BYTES")
 

@@ -39,6 +39,9 @@ _STYLES = {
 }  # fmt: skip
 _DROPPED = {"script", "style", "head", "title", "noscript", "template", "object", "iframe", "svg", "math", "xml"}
 
+_PLAIN_BACKGROUND = re.compile(
+    r"""([;"'\s])background\s*:\s*(#[0-9a-f]{3,8}|rgba?\([\d\s,.%]+\)|[a-z]+)(?=\s*[;"'])""", re.IGNORECASE
+)
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     clean_content_tags=_DROPPED,
@@ -52,7 +55,8 @@ _CLEANER = nh3.Cleaner(
 
 def safe_html(html: str) -> str:
     """`html` without script, forms, frames, positioned or tracking styles; links and cid: images stay."""
-    return _CLEANER.clean(html)
+    # The shorthand is not let through (it can hold url()); a plain colour in it is what makes white text readable.
+    return _CLEANER.clean(_PLAIN_BACKGROUND.sub(r"\1background-color:\2", html))
 
 
 def text_to_html(text: str) -> str:

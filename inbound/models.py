@@ -110,3 +110,16 @@ class InboundMail(models.Model):
 
     def __str__(self) -> str:
         return f"mail {self.pk}"
+
+
+class ImapCursor(models.Model):
+    """How far a folder of an IMAP account has been read. It moves only after the mail is stored."""
+
+    account = models.CharField(max_length=300, unique=True)
+    uid_validity = models.BigIntegerField(default=0)
+    last_uid = models.BigIntegerField(default=0)
+    contacted_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.account

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, actions
 from helpdesk.actions import Content, File
+from helpdesk.files import discard
 from helpdesk.middleware import policy
 from helpdesk.models import Comment, Participant, Person, Team, Ticket
 from helpdesk.staff import queues
@@ -51,7 +52,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "choices": queues.choices(),
         "statuses": _reachable(found),
         "is_fullwidth": "1",
-        "draft": request.session.pop(f"draft-{pk}", ""),
+        "draft": request.session.pop(f"draft-{pk}", {}),
     }
     return render(request, "staff/ticket.html", context)
 
@@ -75,19 +76,21 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
         return _back(found)
     if sum(upload.size or 0 for upload in uploads) > MAX_UPLOAD:
         messages.error(request, f"files: together they must not be larger than {MAX_UPLOAD // 10**6} MB.")
-        return _keep_draft(request, found, form.cleaned_data["body"])
-    text = form.cleaned_data["body"].replace("\r\n", "\n").strip()
+        return _keep_draft(request, found, form.cleaned_data["body"], form.cleaned_data["kind"])
+    text, kind = form.cleaned_data["body"].replace("\r\n", "\n").strip(), form.cleaned_data["kind"]
+    files = tuple(_store(found, upload) for upload in uploads)
     try:
-        content = Content(text=text, files=tuple(_store(found, upload) for upload in uploads))
-        if form.cleaned_data["kind"] == "note":
-            actions.note(found, content, actor=request.user)
-        else:
-            actions.reply(found, content, actor=request.user)
-            if form.cleaned_data["then"]:
-                actions.set_status(found, form.cleaned_data["then"], actor=request.user)
+        write = actions.note if kind == "note" else actions.reply
+        write(found, Content(text=text, files=files), actor=request.user)
     except actions.Refused as why:
+        discard(file.stored for file in files)
         messages.error(request, str(why))
-        return _keep_draft(request, found, text)
+        return _keep_draft(request, found, text, kind)
+    if kind == "reply" and form.cleaned_data["then"]:
+        try:
+            actions.set_status(found, form.cleaned_data["then"], actor=request.user)
+        except actions.Refused as why:
+            messages.error(request, f"The answer is sent. {why}")
     return redirect(reverse("admin:ticket", args=[pk]) + "#end")
 
 
@@ -229,9 +232,9 @@ def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:
     return File(stored, name, (kind or "application/octet-stream")[:100], upload.size or 0)
 
 
-def _keep_draft(request: HttpRequest, ticket: Ticket, text: str) -> HttpResponse:
-    """What was written is not lost because the ticket could not take it."""
-    request.session[f"draft-{ticket.pk}"] = text
+def _keep_draft(request: HttpRequest, ticket: Ticket, text: str, kind: str) -> HttpResponse:
+    """What was written is not lost because the ticket could not take it; and a note stays a note."""
+    request.session[f"draft-{ticket.pk}"] = {"text": text, "kind": kind}
     return redirect(reverse("admin:ticket", args=[ticket.pk]) + "#reply")
 
 

@@ -12,7 +12,6 @@ from helpdesk import access
 
 class StaffSite(UnfoldAdminSite):
     site_title = "Helpdesk"
-    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return access.is_staff(request.user)

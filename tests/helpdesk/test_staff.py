@@ -144,3 +144,37 @@ def test_search_finds_numbers_words_and_addresses(client: Client) -> None:
 def test_the_sample_data_sends_nothing() -> None:
     assert demo.fill(8) == 8
     assert deliver_all() == []
+
+
+def test_a_refused_note_stays_a_note(client: Client) -> None:
+    """Or the next click on Send would mail it to the customer."""
+    ticket = ticket_of(receive(eml("x", message_id="a@a")))
+    client.post(f"/admin/tickets/{ticket.pk}/reply/", {"kind": "note", "body": " "})
+    page = client.get(f"/admin/tickets/{ticket.pk}/").content.decode()
+    assert 'value="note" checked' in page
+    assert 'value="reply" checked' not in page
+
+
+def test_an_answer_whose_next_step_is_refused_is_sent_once_and_does_not_come_back(client: Client) -> None:
+    ticket = ticket_of(receive(eml("x", message_id="a@a")))
+    client.post(f"/admin/tickets/{ticket.pk}/reply/", {"kind": "reply", "body": "done", "then": "resolved"})
+    client.post(f"/admin/tickets/{ticket.pk}/reply/", {"kind": "reply", "body": "one more", "then": "pending"})
+    page = client.get(f"/admin/tickets/{ticket.pk}/")
+    assert "The answer is sent." in page.content.decode()
+    assert page.context["draft"] == {}
+    assert ticket.comments.filter(text="one more").count() == 1
+
+
+def test_no_header_ends_in_white_space_which_the_web_server_refuses(client: Client) -> None:
+    raw = (
+        b"From: cleo@example.net\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/plain\n\nhi\n"
+        b"--o\nContent-Type: image/png\nContent-Disposition: attachment; filename=a.png\n\nPNG\n--o--\n"
+    )
+    ticket = ticket_of(receive(raw))
+    item = ticket.comments.get().attachments.get()
+    for url in (f"/admin/attachments/{item.pk}/", f"/admin/tickets/{ticket.pk}/"):
+        assert all(value == value.strip() for value in client.get(url).headers.values())
+
+
+def test_the_sidebar_leads_to_the_queues(client: Client) -> None:
+    assert "/admin/tickets/?queue=mine" in client.get("/admin/tickets/").content.decode()

@@ -61,3 +61,8 @@ def test_html_becomes_readable_text() -> None:
     assert html_to_text("<p>One</p><ul><li>a</li><li>b</li></ul><a href='https://x.org/y'>link</a>") == (
         "One\n\n* a\n* b\n\nlink (https://x.org/y)"
     )
+
+
+def test_a_plain_background_colour_survives_so_that_white_words_stay_readable() -> None:
+    assert "background-color:#234" in safe_html('<p style="background:#234;color:#fff">x</p>').replace(" ", "")
+    assert "url" not in safe_html('<p style="background:#234 url(//evil)">x</p>')

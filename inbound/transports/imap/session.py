@@ -1,0 +1,131 @@
+"""One account, watched for ever: fetch, store, commit, and only then \\Seen.
+
+The cursor (UIDVALIDITY and the last UID, RFC 9051 2.3.1.1) is in the database, so what another client
+has read is not skipped, and what was fetched before a crash is known by its key. A folder whose
+UIDVALIDITY changed is read again from its beginning; intake knows what it has had.
+"""
+
+import logging
+import random
+import ssl
+import threading
+import time
+
+from django.db import close_old_connections
+from django.utils import timezone
+from imapclient import SEEN, IMAPClient
+from imapclient.exceptions import IMAPClientError
+
+from inbound import store
+from inbound.message import Envelope
+from inbound.models import ImapCursor, Mailbox
+from inbound.transports.imap.account import Account
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 60  # seconds for each step of the server's
+IDLE_SECONDS = 28 * 60  # RFC 2177: less than 29 minutes
+POLL_SECONDS = 60
+BATCH = 50
+LONGEST_PAUSE = 300.0
+FAULTS = (IMAPClientError, *store.TEMPORARY)
+
+
+def watch(account: Account, stop: threading.Event) -> None:
+    """Until `stop`: a fault closes the connection and is followed by a growing pause, with jitter."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            with _connect(account) as client:
+                failures = 0
+                _follow(client, account, stop)
+        except FAULTS as error:
+            failures += 1
+            log.warning("IMAP %s: %s: %s", account.name, type(error).__name__, error)
+            _note(account, f"{type(error).__name__}: {error}"[:1000])
+            stop.wait(min(LONGEST_PAUSE, 2.0**failures) * random.uniform(0.5, 1.0))
+        finally:
+            close_old_connections()
+
+
+def fetch_new(client: IMAPClient, account: Account) -> int:
+    """Stores what came after the cursor; how many messages. The folder is selected here."""
+    selected = client.select_folder(account.folder)
+    cursor, created = ImapCursor.objects.get_or_create(account=account.name)
+    validity = int(selected[b"UIDVALIDITY"])
+    if cursor.uid_validity != validity:
+        # The first contact takes what nobody has read; a changed folder is read again from its beginning.
+        first_time = created or not cursor.uid_validity
+        cursor.uid_validity, cursor.last_uid = validity, 0
+        uids = client.search(["UNSEEN"]) if first_time else client.search(["ALL"])
+        cursor.save()
+    else:
+        uids = [uid for uid in client.search(["UID", f"{cursor.last_uid + 1}:*"]) if uid > cursor.last_uid]
+    count = 0
+    for start in range(0, len(uids), BATCH):
+        # PEEK: fetching must not mark as read what is not stored yet.
+        for uid in sorted(uids)[start : start + BATCH]:
+            answer = client.fetch([uid], ["BODY.PEEK[]"])
+            raw = answer.get(uid, {}).get(b"BODY[]")
+            if raw is None:
+                continue  # deleted meanwhile
+            store.accept(raw, Envelope("", (_recipient(account),), account.name), "imap",
+                         key=f"imap:{account.name}:{validity}:{uid}"[:300])  # fmt: skip
+            ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=uid).update(last_uid=uid)
+            client.add_flags([uid], [SEEN], silent=True)
+            count += 1
+    newest = int(selected.get(b"UIDNEXT", 1)) - 1
+    # Read mail that the first contact passed over is behind the cursor too.
+    ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=newest).update(last_uid=newest)
+    _note(account, "")
+    return count
+
+
+def _connect(account: Account) -> IMAPClient:
+    context = ssl.create_default_context()
+    client = IMAPClient(
+        account.host, account.port, ssl=account.tls == "tls", ssl_context=context if account.tls == "tls" else None,
+        timeout=TIMEOUT, use_uid=True,
+    )  # fmt: skip
+    if account.tls == "starttls":
+        client.starttls(context)
+    client.login(account.user, account.password)
+    return client
+
+
+def _follow(client: IMAPClient, account: Account, stop: threading.Event) -> None:
+    can_idle = client.has_capability("IDLE")
+    while not stop.is_set():
+        fetch_new(client, account)
+        close_old_connections()
+        if can_idle:
+            _idle(client, stop)
+        elif not stop.wait(POLL_SECONDS):
+            client.noop()
+
+
+def _idle(client: IMAPClient, stop: threading.Event) -> None:
+    """Until the server says something, or the time to begin a new IDLE has come."""
+    client.idle()
+    until = time.monotonic() + IDLE_SECONDS
+    try:
+        while not stop.is_set() and time.monotonic() < until:
+            if client.idle_check(timeout=1):
+                break
+    finally:
+        client.idle_done()
+
+
+def _recipient(account: Account) -> str:
+    if account.mailbox:
+        return account.mailbox
+    first = Mailbox.objects.filter(is_active=True).order_by("pk").values_list("address", flat=True).first()
+    return str(first or "")
+
+
+def _note(account: Account, error: str) -> None:
+    try:
+        seen = {} if error else {"contacted_at": timezone.now()}
+        ImapCursor.objects.filter(account=account.name).update(error=error, **seen)
+    except store.TEMPORARY:
+        log.warning("IMAP %s: the database is away", account.name)

@@ -1,0 +1,162 @@
+"""`imapd`'s session against a real Dovecot."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from imapclient import SEEN, IMAPClient
+
+from inbound import store
+from inbound.models import ImapCursor, InboundMail
+from inbound.transports.imap.account import Account, read_account
+from inbound.transports.imap.session import fetch_new, watch
+from tests.mail import eml, mailbox
+from tests.services import free_port, need, wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONFIG = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = imap
+ssl = no
+disable_plaintext_auth = no
+default_login_user = {user}
+default_internal_user = {user}
+default_internal_group = {group}
+first_valid_uid = 0
+mail_location = maildir:{folder}/mail/%u
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/mail/%u
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+@pytest.fixture
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    dovecot = need("dovecot")
+    folder, port = Path(tempfile.gettempdir()) / f"dovecot-{os.getpid()}-{free_port()}", free_port()
+    (folder / "mail").mkdir(parents=True)
+    user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    group = "nogroup" if os.getuid() == 0 else str(os.getgid())
+    folder.chmod(0o755)
+    (folder / "mail").chmod(0o777)
+    (folder / "conf").write_text(CONFIG.format(folder=folder, user=user, group=group, port=port))
+    server = subprocess.Popen([dovecot, "-F", "-c", str(folder / "conf")], stderr=subprocess.PIPE)
+    found = read_account(f"imap://cleo:secret@127.0.0.1:{port}/INBOX?mailbox=support@example.com")
+
+    def answers() -> bool:
+        try:
+            connect(found).logout()
+        except OSError:
+            return False
+        return True
+
+    wait_for(answers, 15)
+    mailbox()
+    yield found
+    server.terminate()
+    server.wait(10)
+    connections.close_all()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect(account: Account) -> IMAPClient:
+    client = IMAPClient(account.host, account.port, ssl=False, timeout=10)
+    client.login(account.user, account.password)
+    return client
+
+
+def put(client: IMAPClient, *names: str, flags: tuple[bytes, ...] = ()) -> None:
+    for name in names:
+        client.append("INBOX", eml(name, message_id=f"{name}@imap"), flags)
+
+
+def stored() -> list[str]:
+    return sorted(InboundMail.objects.values_list("message_id", flat=True))
+
+
+def test_new_mail_is_fetched_once_and_marked_seen_only_then(account: Account) -> None:
+    with connect(account) as client:
+        put(client, "a", "b")
+        assert fetch_new(client, account) == 2
+        assert fetch_new(client, account) == 0
+        assert all(SEEN in flags for flags in client.get_flags(client.search(["ALL"])).values())
+    assert stored() == ["a@imap", "b@imap"]
+
+
+def test_mail_that_another_client_has_read_is_not_skipped(account: Account) -> None:
+    with connect(account) as client:
+        fetch_new(client, account)
+        put(client, "read-elsewhere", flags=(SEEN,))
+        assert fetch_new(client, account) == 1
+    assert stored() == ["read-elsewhere@imap"]
+
+
+def test_a_fault_of_the_database_leaves_the_mail_unseen_for_the_next_time(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store.accept
+    with connect(account) as client:
+        put(client, "a", "b")
+
+        def broken(*args: object, **kwargs: object) -> list[int]:
+            if b"b@imap" in args[0]:  # type: ignore[operator]
+                raise OSError("disk full")
+            return real(*args, **kwargs)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store, "accept", broken)
+        with pytest.raises(OSError, match="disk full"):
+            fetch_new(client, account)
+        assert len(client.search(["UNSEEN"])) == 1
+        monkeypatch.setattr(store, "accept", real)
+        assert fetch_new(client, account) == 1
+    assert stored() == ["a@imap", "b@imap"]
+
+
+def test_a_crash_between_commit_and_cursor_stores_nothing_twice(account: Account) -> None:
+    with connect(account) as client:
+        put(client, "a")
+        fetch_new(client, account)
+        ImapCursor.objects.update(last_uid=0)
+        fetch_new(client, account)
+    assert stored() == ["a@imap"]
+
+
+def test_the_watcher_hears_of_new_mail_and_stops_when_told(account: Account) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=watch, args=(account, stop))
+    thread.start()
+    with connect(account) as client:
+        wait_for(lambda: ImapCursor.objects.filter(contacted_at__isnull=False).exists(), 10)
+        put(client, "pushed")
+        wait_for(lambda: stored() == ["pushed@imap"], 10)
+    stop.set()
+    thread.join(15)
+    assert not thread.is_alive()
