@@ -21,12 +21,9 @@ app.set_default()
 def keep_connection(**kwargs: Any) -> None:
     """Celery would close the database connection around every task; closing SQLite's last one also
     writes its whole log back. PostgreSQL's go to the pool and back."""
-    from django.db import close_old_connections, connection
+    from inbound.store import rest_connection
 
-    close_old_connections()
-    if connection.vendor == "sqlite":
-        connection.ensure_connection()
-        connection.close_at = None
+    rest_connection()
 
 
 task_prerun.connect(keep_connection, weak=False)

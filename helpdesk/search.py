@@ -15,12 +15,10 @@ def index(comment: Comment, ticket: Ticket) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, to_tsvector('simple', %s)) "
-                "ON CONFLICT (comment_id) DO UPDATE SET ticket_id = excluded.ticket_id, words = excluded.words",
+                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, to_tsvector('simple', %s))",
                 [comment.pk, ticket.pk, words],
             )
         else:
-            cursor.execute("DELETE FROM helpdesk_search WHERE rowid = %s", [comment.pk])
             cursor.execute(
                 "INSERT INTO helpdesk_search (rowid, ticket_id, words) VALUES (%s, %s, %s)",
                 [comment.pk, ticket.pk, words],
@@ -28,6 +26,10 @@ def index(comment: Comment, ticket: Ticket) -> None:
 
 
 def move(comment: Comment, ticket: Ticket) -> None:
+    """The comment is found under another ticket from now on."""
+    column = "comment_id" if connection.vendor == "postgresql" else "rowid"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM helpdesk_search WHERE {column} = %s", [comment.pk])
     index(comment, ticket)
 
 

@@ -152,6 +152,7 @@ def database(url: str) -> dict[str, Any]:
     else:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
+            "server_side_binding": True,  # bytes travel as bytes, not as twice as many hex digits
             "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 3},
             "connect_timeout": 3,
         }

@@ -165,10 +165,10 @@ def _collect(part: Message, parts: _Parts, segments: list[tuple[str, str]], dept
 
 def _one_of(children: list[list[tuple[str, str]]]) -> list[tuple[str, str]]:
     """The alternatives of one text (RFC 2046 5.1.4): its plainest and its richest rendering."""
-    bodies = [_body(child) for child in children if child]
-    plain = [_body(child)[0] for child in children if child and not any(html for _, html in child)]
-    html = next((html for _, html in reversed(bodies) if html.strip()), "")
+    rich = [child for child in children if any(html.strip() for _, html in child)]
+    plain = ["\n".join(text for text, _ in child) for child in children if child and child not in rich]
     text = next((text for text in plain if text.strip()), "")
+    html = _html(rich[-1]) if rich else ""
     if not text and not html:
         return []
     return [(text, html)]
@@ -176,12 +176,15 @@ def _one_of(children: list[list[tuple[str, str]]]) -> list[tuple[str, str]]:
 
 def _body(segments: list[tuple[str, str]]) -> tuple[str, str]:
     """All segments as text, and as HTML where at least one of them is HTML."""
-    text = "\n".join(text if text.strip() else html_to_text(html) for text, html in segments)
+    return "\n".join(text if text.strip() else html_to_text(html) for text, html in segments), _html(segments)
+
+
+def _html(segments: list[tuple[str, str]]) -> str:
     if not any(html for _, html in segments):
-        return text, ""
+        return ""
     if len(segments) == 1:
-        return text, segments[0][1]
-    return text, "\n".join(f"<div>{html or text_to_html(text)}</div>" for text, html in segments)
+        return segments[0][1]
+    return "\n".join(f"<div>{html or text_to_html(text)}</div>" for text, html in segments)
 
 
 def _leaf(part: Message, kind: str, params: dict[str, str], parts: _Parts, segments: list[tuple[str, str]]) -> None:

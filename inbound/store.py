@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
 from django.utils import timezone
 
 from inbound import headers
@@ -98,6 +98,14 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
         for pk in pks:
             ring("tasks.inbound.process", pk)
     return changed
+
+
+def rest_connection() -> None:
+    """For a long-lived thread between two pieces of work: PostgreSQL's connection goes back to the pool, a
+    broken one is closed, and SQLite's stays open (closing the last one writes its whole log back)."""
+    if connection.vendor == "sqlite":
+        connection.close_at = None
+    close_old_connections()
 
 
 def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:

@@ -9,7 +9,6 @@ from django.utils import timezone
 from helpdesk import notify
 from helpdesk.actions.common import record
 from helpdesk.actions.content import Content, write_comment
-from helpdesk.actions.people import add_participant
 from helpdesk.models import Comment, Participant, Person, Ticket
 from inbound.models import Mailbox
 
@@ -41,10 +40,16 @@ def open_ticket(
             activity_at=now, customer_waits_since=now,
         )  # fmt: skip
         ticket.save(force_insert=True)
-        add_participant(ticket, requester, Participant.Role.REQUESTER, source="requester", actor=actor)
-        for person in cc:
-            if not person.is_staff and person.pk != requester.pk:
-                add_participant(ticket, person, Participant.Role.CC, source="first mail", actor=actor)
+        others = {person.pk: person for person in cc if not person.is_staff and person.pk != requester.pk}
+        Participant.objects.bulk_create(
+            [
+                Participant(ticket=ticket, person=requester, role=Participant.Role.REQUESTER, source="requester"),
+                *(
+                    Participant(ticket=ticket, person=person, role=Participant.Role.CC, source="first mail")
+                    for person in others.values()
+                ),
+            ]
+        )
         comment = write_comment(ticket, requester, content, visibility=Comment.Visibility.PUBLIC, via=via)
         data = {"via": via} | ({"follows": follows.pk} if follows else {})
         record(ticket, "opened", actor, **data)

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiosmtpd.smtp import Envelope, Session
-from django.db import close_old_connections
 
 from inbound import store
 from inbound.message import Envelope as MailEnvelope
@@ -124,7 +123,7 @@ def _is_ours(address: str) -> bool:
     try:
         return store.mailbox_for(address) is not None
     finally:
-        close_old_connections()  # PostgreSQL's go back to the pool; a broken one is not kept
+        store.rest_connection()
 
 
 def _printable(address: str) -> bool:

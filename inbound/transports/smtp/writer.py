@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import close_old_connections, connection
+from django.db import connection
 
-from inbound.store import TEMPORARY, Arrival, accept_many
+from inbound.store import TEMPORARY, Arrival, accept_many, rest_connection
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Writer:
                 self._commit([item])
             return
         finally:
-            close_old_connections()
+            rest_connection()
         for item, ids in zip(group, results, strict=True):
             self._answer(item, ids)
 
