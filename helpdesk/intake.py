@@ -37,6 +37,7 @@ class Received:
     parsed: ParsedMail
     verdict: Verdict
     report: DeliveryReport | None
+    ours: frozenset[str]  # our mailbox addresses
 
     @property
     def recipients(self) -> list[str]:
@@ -67,10 +68,10 @@ class Plan:
 def read(row: InboundMail, raw: bytes) -> Received:
     """Parses and classifies; needs no database but for the list of our mailboxes."""
     parsed = parse(raw)
-    ours = set(Mailbox.objects.values_list("address", flat=True))
+    ours = frozenset(Mailbox.objects.order_by().values_list("address", flat=True))
     verdict = classify(parsed, Envelope(row.mail_from, tuple(row.rcpt_to), row.client), ours)
     report = read_report(raw) if verdict.kind is Kind.BOUNCE else None
-    return Received(row, parsed, verdict, report)
+    return Received(row, parsed, verdict, report, ours)
 
 
 def plan(mail: Received) -> Plan:
@@ -294,7 +295,7 @@ def _content(mail: Received, stored: dict[int, str]) -> Content:
 def _copied(mail: Received) -> Iterable[Person]:
     """The people in To and Cc of a first mail, without our own addresses. They may write into the ticket."""
     parsed = mail.parsed
-    ours = set(Mailbox.objects.values_list("address", flat=True))
+    ours = mail.ours
     for address in {a.address: a for a in (*parsed.to, *parsed.cc)}.values():
         local, _, domain = address.address.rpartition("@")
         if address.address == parsed.from_.address or f"{local.partition('+')[0]}@{domain}" in ours:

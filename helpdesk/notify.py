@@ -29,7 +29,8 @@ def acknowledgement(ticket: Ticket, comment: Comment) -> None:
         return
     _queue(
         "acknowledgement", ticket, comment, ticket.requester, is_automatic=True, null_return_path=True,
-        parents=_customer_thread(ticket), context={"quote": comment.text},
+        parents=[found] if (found := comment.mail.message_id if comment.mail else "") and _fits_header(found) else [],
+        context={"quote": comment.text},
     )  # fmt: skip
 
 

@@ -46,22 +46,25 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
     for token in tokens:
         if token.ticket in existing:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
+    # One look for the mail's own id too: it may be the parent that its own reply overtook.
+    asked = [*ids, parsed.message_id] if parsed.message_id else ids
     refs = list(
-        MessageRef.objects.filter(message_id__in=ids).values_list("message_id", "ticket_id", "kind").order_by("id")[:500]
-    ) if ids else []  # fmt: skip
-    place = {message_id: number for number, message_id in enumerate(ids)}
-    refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(ids))))
+        MessageRef.objects.filter(message_id__in=asked)
+        .order_by("id")
+        .values_list("message_id", "ticket_id", "kind")[:500]
+    )
+    place = {message_id: number for number, message_id in enumerate(asked)}
+    refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(asked))))
     for message_id, ticket, kind in refs:
-        if kind == MessageRef.Kind.REFERENCED:
+        if message_id == parsed.message_id:
+            if kind != MessageRef.Kind.REFERENCED:
+                continue  # another mail under the same id says nothing about this one
+            rule = "answered-already"
+        elif kind == MessageRef.Kind.REFERENCED:
             rule = "common-ancestor"
         else:
             rule = "in-reply-to" if message_id in parsed.in_reply_to else "references"
         found.setdefault(ticket, Candidate(ticket, rule, message_id))
-    if parsed.message_id:
-        # It may be the parent that its own reply overtook.
-        children = MessageRef.objects.filter(message_id=parsed.message_id, kind=MessageRef.Kind.REFERENCED)
-        for ticket in children.order_by("id").values_list("ticket_id", flat=True)[:MAX_TICKETS]:
-            found.setdefault(ticket, Candidate(ticket, "answered-already", parsed.message_id))
     search.candidates = list(found.values())[:MAX_TICKETS]
     return search
 

@@ -33,7 +33,7 @@ def open_ticket(
     `number` is a reserved ticket id. `cc` may write into the ticket and get its answers, except staff.
     """
     now = at or timezone.now()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         ticket = Ticket(
             pk=number, subject=subject.strip()[:500] or "(no subject)", requester=requester, mailbox=mailbox,
             team=mailbox.teams.order_by("pk").first(), follows=follows, priority=priority, created_at=now,
