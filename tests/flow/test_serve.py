@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Served:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self.environment = environment
         self.smtp, self.http = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -33,7 +34,7 @@ class Served:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"], cwd=ROOT, stdout=self.log, stderr=self.log,
             env={**keep, "VAR_DIR": str(self.folder / "var"), "SMTP_ADDR": f"127.0.0.1:{self.smtp}",
-                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery"},
+                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery", **self.environment},
         )  # fmt: skip
         wait_for(self._answers, 60)
 
