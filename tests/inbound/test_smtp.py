@@ -2,8 +2,11 @@
 
 import smtplib
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connections
@@ -13,6 +16,7 @@ from inbound.models import InboundMail
 from inbound.transports.smtp.listener import Listener
 from inbound.transports.smtp.writer import Writer
 from tests.mail import SUPPORT, eml, mailbox
+from tests.services import need
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -207,3 +211,39 @@ def test_an_idle_connection_is_closed(settings) -> None:
     idle.recv(100)
     assert idle.recv(100) == b""
     started.stop()
+
+
+def test_starttls_is_offered_where_a_certificate_is_configured(settings, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    settings.SMTP_TLS_CERT, settings.SMTP_TLS_KEY = str(certificate), str(key)
+    mailbox()
+    started = Listener(("127.0.0.1", 0), None)
+    started.start()
+    with client(started) as smtp:
+        smtp.ehlo()
+        assert smtp.has_extn("starttls")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        trusting.check_hostname = False
+        smtp.starttls(context=trusting)
+        smtp.ehlo()
+        assert not smtp.has_extn("starttls")
+        assert not smtp.has_extn("auth")
+        smtp.sendmail("a@b.c", [SUPPORT], eml("x" * 100_000))
+    started.stop()
+    assert InboundMail.objects.count() == 1
+
+
+def test_smtputf8_senders_and_names_are_taken(listener: Listener) -> None:
+    wire = Wire(listener.ports["smtp"])
+    assert wire.say("MAIL FROM:<jürgen@bücher.example> SMTPUTF8 BODY=8BITMIME").startswith("250")
+    assert wire.say(f"RCPT TO:<{SUPPORT}>").startswith("250")
+    assert wire.say("DATA").startswith("354")
+    wire.socket.sendall("From: Jürgen <jürgen@bücher.example>\r\nSubject: Grüße\r\n\r\nx\r\n.\r\n".encode())
+    assert wire.answer().startswith("250")
+    row = InboundMail.objects.get()
+    assert (row.mail_from, row.from_address, row.subject) == ("jürgen@bücher.example", "jürgen@bücher.example", "Grüße")
