@@ -117,7 +117,7 @@ def _create(rows: list[Any]) -> list[Any]:
 
 def _copy(model: type[Model], times: int, *, skip: int) -> None:
     """The table's rows `times` more, each copy a customer, a ticket and ids of its own."""
-    fields = model._meta.concrete_fields
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
     moved = {f.column for f in fields if f.primary_key or (isinstance(f, ForeignKey) and f.related_model in MODELS)}
     columns = [str(f.column) for f in fields]
     values = [f'"{c}" + n * {STEP}' if c in moved else _OWN.get(c, f'"{c}"') for c in columns]

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.paginator import InfinitePaginator
 
 from helpdesk import access, people
 from helpdesk.models import BlockedSender, OutboundMail, Person, PersonAddress, Team
@@ -30,6 +31,7 @@ class LargeTableAdmin(ModelAdmin):  # type: ignore[misc]
     """For tables with millions of rows: no exact count, newest first by the key."""
 
     show_full_result_count = False
+    paginator = InfinitePaginator
     ordering = ["-pk"]
     list_per_page = 50
 
@@ -102,6 +104,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     search_fields = ["email", "name"]
     ordering = ["-pk"]
     show_full_result_count = False
+    paginator = InfinitePaginator
     filter_horizontal = []
     inlines = [AddressInline]
     readonly_fields = ["last_login", "created_at"]
@@ -177,7 +180,7 @@ class OutboundMailAdmin(LargeTableAdmin):
         "reason",
         "next_attempt_at",
     ]
-    list_filter = ["state", "kind"]
+    list_filter = ["state"]
     search_fields = ["=to_address", "=message_id"]
     search_help_text = "A whole address or Message-ID."
     fields = [
