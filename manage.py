@@ -3,6 +3,7 @@
 
 import os
 import sys
+import traceback
 
 # On one machine these commands may make the keys they need (VAR_DIR/secrets); every other
 # process must be given them, or two hosts would sign with different keys and never notice.
@@ -16,11 +17,16 @@ def main() -> None:
         os.environ.setdefault("HELPDESK_KEYS", "make")
     elif command in {"test", "makemigrations", "collectstatic", "check", "help", ""}:
         os.environ.setdefault("HELPDESK_KEYS", "throwaway")
-    if command in {"serve", "runserver", "demo", "createsuperuser"}:
-        os.environ.setdefault("HELPDESK_HOST", "1")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Exception:
+        if command != "ingest":
+            raise
+        # A mail system's pipe: a wrong setting is our fault, and must not bounce a customer's mail.
+        traceback.print_exc()
+        sys.exit(75)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,8 @@ def _duplicate(mail: Received) -> Plan | None:
     """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day."""
     row = mail.row
     others = InboundMail.objects.exclude(pk=row.pk).exclude(state__in=[State.RECEIVED, State.FAILED])
+    # Not of its own duplicates: one that is let out of quarantine would be lost to the copy that followed it.
+    others = others.exclude(state=State.IGNORED, reason="duplicate")
     if row.message_id:
         same = others.filter(message_id=row.message_id, from_address=row.from_address, body_sha256=row.body_sha256)
     else:

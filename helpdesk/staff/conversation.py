@@ -100,26 +100,30 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     assert access.is_staff(request.user)
     me, found, post = request.user, access.ticket(request.user, pk), request.POST
     version = int(post["version"]) if post.get("version", "").isdigit() else None
-    changes: list[Callable[[], Any]] = []
+    changes: list[Callable[[int | None], Any]] = []
     if "assignee" in post:
         agent = _agent(post["assignee"], me)
         if (agent.pk if agent else None) != found.assignee_id:
-            changes.append(lambda: actions.assign(found, agent, actor=me))
+            changes.append(lambda seen: actions.assign(found, agent, actor=me, version=seen))
     if post.get("priority", "").isdigit() and int(post["priority"]) != found.priority:
-        changes.append(lambda: actions.set_priority(found, int(post["priority"]), actor=me))
+        changes.append(lambda seen: actions.set_priority(found, int(post["priority"]), actor=me, version=seen))
     if "team" in post:
         team = Team.objects.filter(pk=int(post["team"])).first() if post["team"].isdigit() else None
-        changes.append(lambda: actions.set_team(found, team, actor=me))
+        changes.append(lambda seen: actions.set_team(found, team, actor=me, version=seen))
     if post.get("status") and post["status"] != found.status:
-        changes.append(lambda: actions.set_status(found, post["status"], actor=me))
-    if version is not None and version != found.version:
-        messages.error(request, "Someone else changed this ticket while you had it open. Look again, then change it.")
-        return _back(found)
+        changes.append(lambda seen: actions.set_status(found, post["status"], actor=me, version=seen))
     for apply in changes:
         try:
-            apply()
+            apply(version)
         except actions.Refused as why:
             messages.error(request, str(why))
+        except actions.Conflict:
+            messages.error(
+                request, "Someone else changed this ticket while you had it open. Look again, then change it."
+            )
+            break
+        # Each change brings `found` up to date: the next one follows on it.
+        version = found.version if version is not None else None
     return _back(found)
 
 

@@ -140,6 +140,29 @@ def test_a_fault_of_the_database_leaves_the_mail_unseen_for_the_next_time(
     assert stored() == ["a@imap", "b@imap"]
 
 
+def test_a_crash_in_the_first_contact_does_not_bring_in_old_mail_that_was_read(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store.accept
+    with connect(account) as client:
+        put(client, "new-1")
+        put(client, "old", flags=(SEEN,))
+        put(client, "new-2")
+
+        def broken(*args: object, **kwargs: object) -> list[int]:
+            if b"new-2@imap" in args[0]:  # type: ignore[operator]
+                raise OSError("killed here")
+            return real(*args, **kwargs)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store, "accept", broken)
+        with pytest.raises(OSError, match="killed here"):
+            fetch_new(client, account)
+        monkeypatch.setattr(store, "accept", real)
+        fetch_new(client, account)
+        fetch_new(client, account)
+    assert stored() == ["new-1@imap", "new-2@imap"]
+
+
 def test_a_crash_between_commit_and_cursor_stores_nothing_twice(account: Account) -> None:
     with connect(account) as client:
         put(client, "a")

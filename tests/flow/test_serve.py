@@ -143,6 +143,15 @@ def test_a_bad_setting_stops_the_start_with_its_name(name: str, value: str, tmp_
     assert f"{name}: " in done.stderr.splitlines()[-1]
 
 
+def test_a_pipe_is_told_75_when_a_setting_is_wrong(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "ingest"], cwd=ROOT, input=eml("x"), capture_output=True, timeout=60,
+        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 75
+    assert b"SECRET_KEY: not set" in done.stderr
+
+
 def test_a_pipe_is_told_75_when_the_database_is_away(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "ingest"], cwd=ROOT, input=eml("x"), capture_output=True, timeout=60,

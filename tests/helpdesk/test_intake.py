@@ -185,6 +185,18 @@ def test_a_blocked_sender_is_quarantined_until_someone_lets_it_through() -> None
     assert row.state == "done"
 
 
+def test_mail_let_out_of_quarantine_is_no_duplicate_of_the_copy_that_followed_it() -> None:
+    from inbound import store
+
+    raw = eml("buy", message_id="s@s", x_spam_flag="YES")
+    first, copy = receive(raw), receive(raw)
+    assert (first.reason, copy.reason) == ("spam", "duplicate")
+    store.requeue([first], force=True)
+    process(first.pk)
+    first.refresh_from_db()
+    assert (first.state, first.reason) == ("done", "open")
+
+
 def test_a_trusted_spam_header_quarantines() -> None:
     assert receive(eml("buy", x_spam_flag="YES")).reason == "spam"
     assert receive(eml("fine", x_spam_flag="NO", message_id="f@f")).state == "done"

@@ -28,7 +28,7 @@ IDLE_SECONDS = 28 * 60  # RFC 2177: less than 29 minutes
 POLL_SECONDS = 60
 BATCH = 50
 LONGEST_PAUSE = 300.0
-FAULTS = (IMAPClientError, *store.TEMPORARY)
+FAULTS = (IMAPClientError, store.UnknownRecipient, *store.TEMPORARY)
 
 
 def watch(account: Account, stop: threading.Event) -> None:
@@ -51,14 +51,13 @@ def watch(account: Account, stop: threading.Event) -> None:
 def fetch_new(client: IMAPClient, account: Account) -> int:
     """Stores what came after the cursor; how many messages. The folder is selected here."""
     selected = client.select_folder(account.folder)
-    cursor, created = ImapCursor.objects.get_or_create(account=account.name)
+    cursor, _ = ImapCursor.objects.get_or_create(account=account.name)
     validity = int(selected[b"UIDVALIDITY"])
-    if cursor.uid_validity != validity:
+    known = cursor.uid_validity == validity
+    if not known:
         # The first contact takes what nobody has read; a changed folder is read again from its beginning.
-        first_time = created or not cursor.uid_validity
-        cursor.uid_validity, cursor.last_uid = validity, 0
-        uids = client.search(["UNSEEN"]) if first_time else client.search(["ALL"])
-        cursor.save()
+        # The cursor is set when that is done: until then a crash begins it anew, and the keys know what is stored.
+        uids = client.search(["ALL"] if cursor.uid_validity else ["UNSEEN"])
     else:
         uids = [uid for uid in client.search(["UID", f"{cursor.last_uid + 1}:*"]) if uid > cursor.last_uid]
     count = 0
@@ -71,12 +70,14 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
                 continue  # deleted meanwhile
             store.accept(raw, Envelope("", (_recipient(account),), account.name), "imap",
                          key=f"imap:{account.name}:{validity}:{uid}"[:300])  # fmt: skip
-            ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=uid).update(last_uid=uid)
+            if known:
+                ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=uid).update(last_uid=uid)
             client.add_flags([uid], [SEEN], silent=True)
             count += 1
     newest = int(selected.get(b"UIDNEXT", 1)) - 1
-    # Read mail that the first contact passed over is behind the cursor too.
-    ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=newest).update(last_uid=newest)
+    # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
+    reached = max([newest, *uids])
+    ImapCursor.objects.filter(pk=cursor.pk).update(uid_validity=validity, last_uid=reached)
     _note(account, "")
     return count
 
