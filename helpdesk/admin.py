@@ -8,7 +8,6 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
@@ -16,10 +15,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.paginator import InfinitePaginator
 
 from helpdesk import access, people
+from helpdesk.actions import outbox
 from helpdesk.models import BlockedSender, OutboundMail, Person, PersonAddress, Team
 from inbound import store
 from inbound.models import InboundMail, Mailbox
-from tasks.ring import ring
 
 STATE_COLOURS = {
     "received": "info", "done": "success", "ignored": "", "quarantined": "warning", "failed": "danger",
@@ -198,17 +197,14 @@ class OutboundMailAdmin(LargeTableAdmin):
 
     @action(description="Send now", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[OutboundMail]) -> None:
-        pks = list(queryset.filter(state__in=["queued", "failed"]).values_list("pk", flat=True))
-        changed = OutboundMail.objects.filter(pk__in=pks, state__in=["queued", "failed"]).update(
-            state=OutboundMail.State.QUEUED, next_attempt_at=timezone.now(), error=""
-        )
-        for pk in pks:
-            ring("tasks.outbound.deliver", pk)
+        assert access.is_admin(request.user)
+        changed = outbox.send_now(queryset.select_related("ticket"), actor=request.user)
         messages.success(request, f"{changed} will be sent now.")
 
     @action(description="Cancel", permissions=["retry"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[OutboundMail]) -> None:
-        changed = queryset.filter(state=OutboundMail.State.QUEUED).update(state=OutboundMail.State.CANCELLED)
+        assert access.is_admin(request.user)
+        changed = outbox.cancel(queryset.select_related("ticket"), actor=request.user)
         messages.success(request, f"{changed} cancelled.")
 
 

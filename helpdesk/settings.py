@@ -148,7 +148,6 @@ def database(url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
             "PRAGMA mmap_size=268435456;PRAGMA journal_size_limit=67108864;",
         }
-        config["TEST"] = {"NAME": os.environ.get("TEST_SQLITE_NAME") or None}
     else:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),

@@ -327,24 +327,6 @@ def _ask_mail_parser(raw: bytes, parts: _Parts) -> None:
         parts.defects.append("read by mail-parser")
 
 
-def hops(raw: bytes) -> list[dict[str, str]]:
-    """The mail's way here, from its Received headers, the latest first; for the mail's page."""
-    received = [" ".join(str(value).split()) for name, value in _header_block(raw) if name.lower() == "received"]
-    try:
-        parsed = mailparser.utils.receiveds_parsing(received)
-    except Exception:  # Received has no grammar that is kept; the lines themselves are shown then
-        return [{"line": headers.text(line)} for line in received]
-    return [
-        {key: headers.text(str(value)) for key, value in hop.items() if key in {"from", "by", "with", "date", "delay"}}
-        for hop in parsed
-    ]
-
-
-def _header_block(raw: bytes) -> Iterator[tuple[str, str]]:
-    head = re.split(rb"\r?\n\r?\n", raw[:KEPT_HEADER_BYTES], maxsplit=1)[0]
-    yield from ((name, str(value)) for name, value in read_structure(head + b"\n\n").raw_items())
-
-
 def _defects(message: Message) -> Iterator[str]:
     for part in message.walk():
         for defect in part.defects:

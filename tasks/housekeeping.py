@@ -9,9 +9,9 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from helpdesk import files
+from helpdesk.health import HEARTBEAT
 from inbound.models import InboundMail, RawMail
 
-HEARTBEAT = "heartbeat"
 BATCH = 500
 
 

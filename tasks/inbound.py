@@ -4,12 +4,13 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk import files, intake
 from inbound.models import InboundMail
+from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
 
@@ -19,7 +20,6 @@ LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest
 MAX_ATTEMPTS = 5
 LATE = timedelta(seconds=1)  # due for so long: its ring was lost
 SWEEP_ROWS = 200
-TEMPORARY = (DatabaseError, InterfaceError, OSError)
 
 
 class Overtaken(Exception):

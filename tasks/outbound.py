@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from helpdesk import delivery
 from helpdesk.models import OutboundMail
+from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
 
@@ -18,7 +19,6 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=3)  # longer than a hanging server can hold one mail: each step times out
 LATE = timedelta(seconds=1)
 SWEEP_ROWS = 200
-TEMPORARY = (DatabaseError, InterfaceError, OSError)
 MAX_ERRORS = 12  # of our own making; a mail server that is away is tried until the mail is too old
 
 

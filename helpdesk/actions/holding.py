@@ -1,7 +1,6 @@
 """What an agent decides about held mail, and about mail that landed in the wrong ticket."""
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from helpdesk import notify, search
@@ -58,7 +57,7 @@ def detach(comment: Comment, *, actor: Person) -> Ticket:
         search.move(comment, ticket)
         # Answers to this mail belong to the new ticket from now on.
         MessageRef.objects.filter(
-            Q(kind=MessageRef.Kind.RECEIVED), ticket=current, message_id=comment.mail.message_id
+            kind=MessageRef.Kind.RECEIVED, ticket=current, message_id=comment.mail.message_id
         ).update(ticket=ticket)  # fmt: skip
         record(current, "detached", actor, comment=comment.pk, to=ticket.pk, sender=str(comment.author))
         record(ticket, "opened", actor, via="detached", **{"from": current.pk})

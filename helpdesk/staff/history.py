@@ -44,6 +44,8 @@ def describe(event: Event) -> str:
         "participant-removed": lambda: f"removed {data['name']}",
         "spam": lambda: "marked it as spam" + (f" and blocked {data['blocked']}" if data["blocked"] else ""),
         "not-spam": lambda: "took the spam mark off",
+        "mail-retried": lambda: f"had the {data['what']} to {data['to']} sent again",
+        "mail-cancelled": lambda: f"cancelled the {data['what']} to {data['to']}",
         "mail-failed": lambda: f"could not deliver the {data['what']} to {data['to']}: {data['why']}",
         "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from helpdesk import access
 from helpdesk.middleware import policy
 from inbound import store
 from inbound.models import InboundMail
-from inbound.parse import hops
+from inbound.route import hops
 
 # Shown in the browser; everything else is downloaded. SVG and HTML are documents, not pictures.
 INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}

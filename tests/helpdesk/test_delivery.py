@@ -8,8 +8,8 @@ import pytest
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 
 from helpdesk import actions, delivery
-from helpdesk.actions import Content
-from helpdesk.models import OutboundMail
+from helpdesk.actions import Content, outbox
+from helpdesk.models import OutboundMail, Person
 from tasks.outbound import deliver
 from tests.mail import agent, eml, receive, ticket_of
 from tests.services import smtp_sink
@@ -102,3 +102,16 @@ def test_names_and_subjects_cannot_bring_headers_of_their_own() -> None:
         composed = message(mail).message()
         assert composed["Bcc"] is None
         assert "\n" not in str(composed["Subject"]).replace("\n ", "")
+
+
+def test_an_admin_sends_what_failed_and_cancels_what_waits_and_the_history_says_so(settings) -> None:
+    mail, admin = queued(), Person.objects.create_superuser("root@example.com", "x")
+    use(settings, 1)
+    assert outbox.send_now([mail], actor=admin) == 0  # nothing is wrong with it: a worker may be at it just now
+    deliver(mail.pk)
+    assert outbox.send_now([mail], actor=admin) == 1
+    assert outbox.cancel([mail], actor=admin) == 1
+    mail.refresh_from_db()
+    assert mail.state == "cancelled"
+    assert mail.ticket is not None
+    assert {"mail-retried", "mail-cancelled"} <= set(mail.ticket.events.values_list("kind", flat=True))

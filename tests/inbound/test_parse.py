@@ -1,5 +1,6 @@
 from inbound.headers import addresses, message_ids, parameters, text
-from inbound.parse import hops, parse, safe_name
+from inbound.parse import parse, safe_name
+from inbound.route import hops
 from tests.mail import eml
 
 
