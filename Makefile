@@ -35,4 +35,4 @@ lock: .venv/all
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache static-collected
+	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .pytest_cache static-collected

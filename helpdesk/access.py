@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from helpdesk.models import Attachment, Comment, Participant, Person, Ticket
+from helpdesk.models import Attachment, Comment, Participant, Person, Suppression, Ticket
 
 Viewer = Person | AnonymousUser
 
@@ -61,6 +61,12 @@ def attachment(viewer: Viewer, pk: int) -> Attachment:
     found = get_object_or_404(Attachment.objects.select_related("comment"), pk=pk)
     comment(viewer, found.comment_id)
     return found
+
+
+def suppressed(ticket: Ticket) -> list[Suppression]:
+    """The participants' addresses that take no mail, with why."""
+    addresses = ticket.participants.values("person__email")
+    return list(Suppression.objects.filter(address__in=addresses).order_by("address"))
 
 
 def staff() -> QuerySet[Person]:

@@ -6,17 +6,31 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from helpdesk import access, people
-from helpdesk.actions import outbox
-from helpdesk.models import BlockedSender, OutboundMail, Person, PersonAddress, Team
+from helpdesk import access, people, routes
+from helpdesk.actions import outbox, suppression
+from helpdesk.kinds import KINDS
+from helpdesk.models import (
+    AlertChannel,
+    BlockedSender,
+    Identity,
+    MailTemplate,
+    OutboundMail,
+    Person,
+    PersonAddress,
+    Suppression,
+    Team,
+)
+from helpdesk.wording import PLACEHOLDERS
 from inbound import store
 from inbound.models import InboundMail, Mailbox
 
@@ -44,8 +58,118 @@ class LargeTableAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
 
+class KeptSecret(forms.CharField):
+    """A secret that is written and never shown again: left empty it stays, "-" takes it away."""
+
+    def __init__(self, *, rows: int = 1, **kwargs: Any) -> None:
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(required=False, widget=widget, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return ""
+
+
+class KeepsSecrets(forms.ModelForm):  # type: ignore[type-arg]
+    secret_fields: tuple[str, ...] = ()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for name in self.secret_fields:
+            given = cleaned.get(name, "").strip()
+            # `initial` is what the database holds.
+            cleaned[name] = "" if given == "-" else given or self.initial.get(name, "")
+        return cleaned
+
+
+class IdentityForm(KeepsSecrets):
+    secret_fields = ("email_url", "dkim_key")
+    email_url = KeptSecret(
+        label="Mail server",
+        help_text="Its own way out: smtp+tls://user:password@host, or anymail://postmark?server_token=… Never shown "
+        "again; empty keeps what is stored, - removes it. Without one the installation's is used.",
+    )
+    dkim_key = KeptSecret(
+        label="DKIM private key", rows=4,
+        help_text="PEM, for those who send without a provider. Never shown again; empty keeps it, - removes it.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Identity
+        exclude: list[str] = []
+
+
+class IdentityInline(StackedInline):  # type: ignore[misc]
+    model = Identity
+    form = IdentityForm
+    verbose_name_plural = "How its mail looks and leaves"
+
+
+class ChannelForm(KeepsSecrets):
+    secret_fields = ("url",)
+    url = KeptSecret(label="Address", help_text="An Apprise URL, such as slack://… or tgram://… Never shown again.")
+
+    class Meta:
+        model = AlertChannel
+        exclude: list[str] = []
+
+
+class ChannelInline(TabularInline):  # type: ignore[misc]
+    model = AlertChannel
+    form = ChannelForm
+    extra = 0
+    verbose_name_plural = "Alerts by SMS and chat"
+
+
+class MailTemplateForm(forms.ModelForm):  # type: ignore[type-arg]
+    kind = forms.ChoiceField(
+        choices=[(kind.slug, kind.title) for kind in KINDS.values()], widget=UnfoldAdminSelectWidget
+    )
+
+    class Meta:
+        model = MailTemplate
+        fields = ["mailbox", "kind", "language", "subject", "body"]
+
+
+@admin.register(MailTemplate)
+class MailTemplateAdmin(ModelAdmin):  # type: ignore[misc]
+    form = MailTemplateForm
+    list_display = ["kind", "mailbox", "language", "subject"]
+    list_filter = ["mailbox"]
+    actions_detail = ["preview"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "body":
+            known = ", ".join(f"{{{{{name}}}}}" for name in PLACEHOLDERS)
+            field.help_text = f"Markdown. The quoted history goes below by itself. Placeholders: {known}."
+        return field
+
+    @action(description="Preview and test", icon="visibility")
+    def preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("admin:mail_text_preview", object_id)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(LargeTableAdmin):
+    list_display = ["address", "reason", "detail", "created_at"]
+    search_fields = ["=address"]
+    search_help_text = "A whole address."
+    actions = ["lift"]
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return access.is_admin(request.user)
+
+    @action(description="Let mail go there again", permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        assert access.is_admin(request.user)
+        for row in queryset:
+            suppression.lift(row.address, actor=request.user)
+        messages.success(request, "Mail goes there again; answers that were kept back go out.")
+
+
 @admin.register(Mailbox)
 class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
+    inlines = [IdentityInline]
     list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
     search_fields = ["address", "name"]
 
@@ -62,6 +186,7 @@ class TeamAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ["name"]
     filter_horizontal = ["mailboxes"]
     autocomplete_fields = ["members"]
+    inlines = [ChannelInline]
 
 
 @admin.register(BlockedSender)
@@ -105,10 +230,10 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     show_full_result_count = False
     paginator = InfinitePaginator
     filter_horizontal = []
-    inlines = [AddressInline]
+    inlines = [AddressInline, ChannelInline]
     readonly_fields = ["last_login", "created_at"]
     fieldsets = [
-        (None, {"fields": ["email", "name", "role", "is_active", "password"]}),
+        (None, {"fields": ["email", "name", "role", "is_active", "language", "password"]}),
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
     add_fieldsets = [(None, {"classes": ["wide"], "fields": ["email", "name", "role", "password1", "password2"]})]
@@ -180,13 +305,27 @@ class OutboundMailAdmin(LargeTableAdmin):
         "next_attempt_at",
     ]
     list_filter = ["state"]
+    list_select_related = ["mailbox"]
     search_fields = ["=to_address", "=message_id"]
     search_help_text = "A whole address or Message-ID."
     fields = [
-        "kind", "ticket", "to_address", "subject", "text", "message_id", "in_reply_to", "references", "is_automatic",
+        "kind", "ticket", "to_address", "subject", "shown_text", "message_id", "in_reply_to", "references", "is_automatic",
         "state", "reason", "error", "attempts", "next_attempt_at", "created_at", "sent_at", "bounced_at",
     ]  # fmt: skip
     actions = ["retry", "cancel"]
+
+    @display(description="Text")
+    def shown_text(self, mail: OutboundMail) -> str:
+        return "withheld: it holds a code or a link that signs in" if mail.is_secret else mail.text
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        for route in routes.failing():
+            messages.warning(
+                request,
+                f"{route.name or 'The mail server'} has been failing since {route.failing_since:%d %b %H:%M}; mail "
+                f"waits and nothing is lost. It says: {route.error[:300]}",
+            )
+        return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
 
     @display(description="State", label=STATE_COLOURS)
     def shown_state(self, mail: OutboundMail) -> tuple[str, str]:

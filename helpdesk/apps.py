@@ -7,6 +7,11 @@ class HelpdeskConfig(AppConfig):
     default = True
     verbose_name = "Helpdesk"
 
+    def ready(self) -> None:
+        from helpdesk import provider
+
+        provider.connect()
+
 
 class StaffSiteConfig(AdminConfig):
     """Django's admin app with our one staff site in the place of its default."""

@@ -1,27 +1,66 @@
 """An outbox row → the message that goes over the wire."""
 
+import json
+import re
+from collections.abc import Callable
+from email.mime.image import MIMEImage
 from email.utils import formataddr
+from functools import partial
+from typing import Any
 
+import dkim
+from django.conf import settings
+from django.core import signing
 from django.core.mail import EmailMultiAlternatives
+from django.core.mail.message import SafeMIMEMultipart
+from django.urls import reverse
 
+from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
+from helpdesk.secrets import unseal
 from inbound.addresses import bounce_address, reply_address
 from inbound.classify import OUR_HEADER
 
+UNSUBSCRIBE_SALT = "unsubscribe"
+SIGNED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"References", b"Reply-To",
+          b"MIME-Version", b"Content-Type", b"Content-Transfer-Encoding", b"Auto-Submitted"]  # fmt: skip
+
 
 class Message(EmailMultiAlternatives):
-    """A mail with a return path of its own. "" is the null one, which Django's class takes for none."""
+    """A mail with a return path of its own ("" is the null one, which Django's class takes for none), and
+    pictures that its HTML shows in their place."""
 
     envelope_sender: str = ""
+    sign: Callable[[bytes], bytes] | None = None  # what plain SMTP does to the bytes last
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pictures: list[MIMEImage] = []
+
+    def _create_alternatives(self, msg: Any) -> Any:
+        # RFC 2387: the HTML and its pictures are one multipart/related among the alternatives.
+        whole = super()._create_alternatives(msg)  # type: ignore[misc]
+        if self.pictures and whole.is_multipart():
+            parts = whole.get_payload()
+            related = SafeMIMEMultipart(_subtype="related", encoding=self.encoding or "utf-8")
+            related.attach(parts.pop())
+            for picture in self.pictures:
+                related.attach(picture)
+            whole.attach(related)
+        return whole
 
 
 def message(mail: OutboundMail) -> Message:
-    """The same row gives the same mail, with the same Message-ID, however often it is sent."""
-    mailbox = mail.mailbox
+    """The same row gives the same mail, with the same Message-ID, however often it is sent.
+
+    Raises FileNotFoundError for an attachment that is gone, and helpdesk.secrets.Unreadable.
+    """
+    mailbox, kind = mail.mailbox, KINDS.get(mail.kind)
+    text, html = json.loads(unseal(mail.sealed)) if mail.sealed else (mail.text, mail.html)
     headers = {
         "Message-ID": f"<{mail.message_id}>",
         "From": formataddr((mail.from_name, mailbox.address), charset="utf-8"),
-        "To": formataddr((mail.to_name, mail.to_address), charset="utf-8"),
+        **_recipients(mail),
         OUR_HEADER: mail.kind,
     }
     if mail.in_reply_to:
@@ -30,24 +69,77 @@ def message(mail: OutboundMail) -> Message:
     if mail.is_automatic:
         headers["Auto-Submitted"] = "auto-replied" if mail.kind == "acknowledgement" else "auto-generated"
         headers["X-Auto-Response-Suppress"] = "All"
+    if kind and kind.is_bulk and mail.person_id:
+        # RFC 2369 and 8058. On mail that comes by itself again and again, and on nothing else.
+        headers["List-Unsubscribe"] = f"<{unsubscribe_url(mail.person_id, mail.kind)}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        headers["Precedence"] = "bulk"
     reply_to = mailbox.address
-    if mail.ticket_id and mailbox.plus_addressing:
+    if mail.ticket_id and mail.person_id and mailbox.plus_addressing:
         reply_to = reply_address(mailbox.address, mail.ticket_id, mail.person_id)
-    if mail.null_return_path:
-        sender = ""
-    elif mailbox.plus_addressing:
-        sender = bounce_address(mailbox.address, mail.pk)
-    else:
-        sender = mailbox.address
     composed = Message(
-        subject=mail.subject, body=mail.text, from_email=mailbox.address, to=[mail.to_address], headers=headers,
+        subject=mail.subject, body=text, from_email=mailbox.address, to=[mail.to_address], headers=headers,
         reply_to=[formataddr((mail.from_name, reply_to), charset="utf-8")],
     )  # fmt: skip
-    composed.envelope_sender = sender
-    if mail.html:
-        composed.attach_alternative(mail.html, "text/html")
+    composed.envelope_sender = _return_path(mail)
+    composed.sign = partial(signed, mail)
+    if html:
+        composed.attach_alternative(html, "text/html")
     if mail.kind == "reply" and mail.comment_id:
-        for item in Attachment.objects.filter(comment=mail.comment_id):
-            with item.file.open("rb") as file:
-                composed.attach(item.name, file.read(), item.content_type)
+        _attach_files(composed, mail.comment_id, html)
     return composed
+
+
+def signed(mail: OutboundMail, raw: bytes) -> bytes:
+    """The message's bytes with a DKIM signature before them, where the mailbox has a key (RFC 6376)."""
+    identity = getattr(mail.mailbox, "identity", None)
+    if identity is None or not identity.dkim_key:
+        return raw
+    domain = mail.mailbox.address.rpartition("@")[2].encode("idna")
+    signature: bytes = dkim.sign(
+        raw, identity.dkim_selector.encode(), domain, identity.dkim_key.encode(), canonicalize=(b"relaxed", b"relaxed"),
+        include_headers=[name for name in SIGNED if re.search(rb"(?im)^" + name + rb":", raw.partition(b"\r\n\r\n")[0])],
+    )  # fmt: skip
+    return bytes(signature) + raw
+
+
+def unsubscribe_url(person: int, kind: str) -> str:
+    """Signed: it turns one kind of mail off for one person, without signing in."""
+    token = signing.dumps([person, kind], salt=UNSUBSCRIBE_SALT)
+    return settings.PUBLIC_URL + reverse("unsubscribe", args=[token])
+
+
+def _recipients(mail: OutboundMail) -> dict[str, str]:
+    """To and Cc as the reader sees them: the mail goes to one of them, and the others get their own.
+
+    Providers with an API send to everyone named there, so through them a mail names its reader alone.
+    """
+    me = formataddr((mail.to_name, mail.to_address), charset="utf-8")
+    shown = [formataddr((name, address), charset="utf-8") for name, address in mail.cc]
+    identity = getattr(mail.mailbox, "identity", None)
+    through = identity.email_url if identity and identity.email_url else settings.EMAIL_BACKEND
+    if (len(shown) < 2 and me in shown) or not shown or "anymail" in through:
+        return {"To": me}
+    first, *rest = shown
+    return {"To": first} | ({"Cc": ", ".join(rest)} if rest else {})
+
+
+def _return_path(mail: OutboundMail) -> str:
+    if mail.null_return_path:
+        return ""
+    if mail.mailbox.plus_addressing:
+        return bounce_address(mail.mailbox.address, mail.pk)
+    return str(mail.mailbox.address)
+
+
+def _attach_files(composed: Message, comment: int, html: str) -> None:
+    for item in Attachment.objects.filter(comment=comment):
+        with item.file.open("rb") as file:
+            data = file.read()
+        if item.content_id and f"cid:{item.content_id}" in html and item.content_type.startswith("image/"):
+            picture = MIMEImage(data, _subtype=item.content_type.partition("/")[2])
+            picture["Content-ID"] = f"<{item.content_id}>"
+            picture.add_header("Content-Disposition", "inline", filename=item.name)
+            composed.pictures.append(picture)
+        else:
+            composed.attach(item.name, data, item.content_type)

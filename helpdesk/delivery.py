@@ -4,9 +4,11 @@ One table says which errors are final. Whatever is ours to repair (a wrong passw
 down, a server that refuses our address) is temporary: the mail waits until it is too old.
 """
 
+import os
 import smtplib
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from anymail.exceptions import (
     AnymailAPIError,
@@ -17,13 +19,13 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 from django.conf import settings
-from django.core.mail import get_connection
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from helpdesk import actions
+from helpdesk import actions, notify, routes
+from helpdesk.actions import suppression
 from helpdesk.compose import message
-from helpdesk.models import OutboundMail
+from helpdesk.models import MessageRef, OutboundMail
 from inbound.message import DeliveryReport
 
 
@@ -32,6 +34,7 @@ class Failure:
     permanent: bool
     reason: str
     detail: str
+    of_the_route: bool = False  # the way out fails, whatever the mail
 
 
 # Replies to RCPT and DATA that begin with 5 and are not about this mail or its recipient for good:
@@ -48,9 +51,15 @@ FINAL_HTTP = {400, 413, 422}
 
 
 def send(mail: OutboundMail) -> str:
-    """Hands the mail to the server or provider; the provider's own Message-ID, or "". Raises its errors."""
-    composed = message(mail)
-    with get_connection() as connection:
+    """Hands the mail to the server or provider; the provider's own Message-ID, or "". Raises their errors,
+    and NotComposed where it never came to that."""
+    try:
+        composed = message(mail)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception as error:
+        raise NotComposed(f"{type(error).__name__}: {error}") from error
+    with routes.connection(mail.mailbox) as connection:
         connection.send_messages([composed])
     status = getattr(composed, "anymail_status", None)
     if status is not None and status.status and status.status <= {"rejected", "invalid", "failed"}:
@@ -59,9 +68,38 @@ def send(mail: OutboundMail) -> str:
     return str(found).strip("<>") if isinstance(found, str) else ""
 
 
+class NotComposed(Exception):
+    """The row cannot be made into a mail: an attachment's file is gone, a key is missing."""
+
+
+def sent(mail: OutboundMail, provider_id: str) -> dict[str, Any]:
+    """The fields of a mail that was handed over, in the transaction that writes them. A secret one is wiped;
+    an id that the provider puts in leads replies to the ticket."""
+    fields: dict[str, Any] = {
+        "state": OutboundMail.State.SENT, "sent_at": timezone.now(), "error": "", "reason": "", "sealed": "",
+    }  # fmt: skip
+    if provider_id and provider_id != mail.message_id:
+        fields["provider_message_id"] = provider_id[:255]
+        if mail.ticket_id:
+            for found in provider_ids(provider_id):
+                MessageRef.objects.create(ticket_id=mail.ticket_id, message_id=found, kind=MessageRef.Kind.SENT)
+    return fields
+
+
+def provider_ids(provider_id: str) -> list[str]:
+    """The Message-IDs that a provider's answer may stand for. Amazon SES answers with the left side alone."""
+    if "@" in provider_id:
+        return [provider_id[:500]]
+    region = settings.ANYMAIL.get("AMAZON_SES_REGION", "") or os.environ.get("AWS_DEFAULT_REGION", "")
+    hosts = ["email.amazonses.com", *([f"{region}.amazonses.com"] if region else [])]
+    return [f"{provider_id}@{host}"[:500] for host in hosts]
+
+
 def judge(error: Exception) -> Failure:
     """What an error of `send` means for the mail."""
     detail = f"{type(error).__name__}: {error}"[:2000]
+    if isinstance(error, NotComposed):
+        return Failure(False, "error", str(error)[:2000])
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, words = next(iter(error.recipients.values()))
         detail = f"{code} {_decode(words)}"[:2000]
@@ -77,9 +115,10 @@ def judge(error: Exception) -> Failure:
     if isinstance(error, AnymailUnsupportedFeature | AnymailSerializationError | AnymailCancelSend):
         return Failure(True, "message refused", detail)
     if isinstance(error, AnymailAPIError):
-        return Failure(error.status_code in FINAL_HTTP, "provider's answer", detail)
+        final = error.status_code in FINAL_HTTP
+        return Failure(final, "provider's answer", detail, of_the_route=not final)
     if isinstance(error, smtplib.SMTPException | OSError):
-        return Failure(False, "cannot reach the mail server", detail)
+        return Failure(False, "cannot reach the mail server", detail, of_the_route=True)
     # What throws for its own sake would throw again; it is tried a few times all the same.
     return Failure(False, "error", detail)
 
@@ -89,28 +128,60 @@ def too_old(mail: OutboundMail) -> bool:
 
 
 def gave_up(mail: OutboundMail, why: str) -> None:
-    """The ticket's history says that a customer did not get our mail."""
+    """The ticket's history says that a customer did not get our mail, and the agent who wrote it is told."""
     if mail.ticket and mail.kind in {"reply", "acknowledgement"}:
         actions.record(
             mail.ticket, "mail-failed", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind
         )
+        notify.delivery_failed(mail, why[:1000])
 
 
-def bounced(mail: OutboundMail, report: DeliveryReport | None) -> bool:
-    """A report about a mail that we sent: the row says so, and the ticket's history. False for a repeat."""
+def bounced(mail: OutboundMail, report: DeliveryReport | None, *, signed: bool) -> bool:
+    """A report about a mail that we sent: the row says so, and the ticket's history. False for a repeat.
+
+    `signed`: it came to the return path that only the mail's own receivers know. Then, and only then,
+    an address that is reported not to exist gets no more mail.
+    """
     if report is not None and report.is_temporary:
         return False
     why = (
         "; ".join(f"{r.address}: {r.status} {r.diagnostic}".strip() for r in report.recipients)[:1000] if report else ""
     )
+    return _came_back(mail, why, suppress="bounce" if signed and report is not None and report.is_hard else "")
+
+
+def provider_event(mail: OutboundMail, kind: str, why: str, *, dead: bool) -> None:
+    """What the provider reports about a mail, authenticated by its webhook: bounced, rejected, complained,
+    deferred, delivered or opened. `dead`: the address itself is no good."""
+    rows = OutboundMail.objects.filter(pk=mail.pk)
+    if kind in {"bounced", "rejected", "failed"}:
+        _came_back(mail, why, suppress="bounce" if dead else "")
+    elif kind == "complained":
+        _came_back(mail, why or "the reader reported it as spam", suppress="complaint")
+    elif kind == "deferred":
+        rows.filter(state=OutboundMail.State.SENT).update(error=why[:1000])
+    elif kind == "delivered":
+        rows.filter(state=OutboundMail.State.SENT).update(error="")
+    elif kind == "opened" and settings.TRACK_OPENS:
+        rows.filter(opened_at=None).update(opened_at=timezone.now())
+
+
+def expired(mail: OutboundMail) -> bool:
+    return mail.expires_at is not None and timezone.now() >= mail.expires_at
+
+
+def _came_back(mail: OutboundMail, why: str, *, suppress: str) -> bool:
     with transaction.atomic():
         changed = OutboundMail.objects.filter(
             pk=mail.pk, state__in=[OutboundMail.State.SENT, OutboundMail.State.QUEUED]
-        ).update(state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why)  # fmt: skip
+        ).update(state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why, sealed="")  # fmt: skip
         if changed and mail.ticket:
             actions.record(
                 mail.ticket, "mail-bounced", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind
             )
+            notify.delivery_failed(mail, why)
+        if suppress:
+            suppression.suppress(mail, suppress, why)
     return bool(changed)
 
 

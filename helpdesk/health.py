@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
+from helpdesk import routes
 from helpdesk.models import OutboundMail
 from inbound.models import InboundMail
 
@@ -32,6 +33,9 @@ def health(request: HttpRequest) -> JsonResponse:
             checks[name] = age
             if age > OLDEST.total_seconds():
                 problems.append(name)
+        checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
+        if checks["mail_servers_failing"]:
+            problems.append("mail_servers_failing")
     except (DatabaseError, InterfaceError):
         checks["database"] = "down"
         problems.append("database")

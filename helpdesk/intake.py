@@ -19,12 +19,14 @@ from inbound import body, quotes
 from inbound.addresses import Bounce, read_token
 from inbound.classify import classify
 from inbound.dsn import report as read_report
+from inbound.language import guess
 from inbound.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
 from inbound.models import InboundMail, Mailbox
 from inbound.parse import parse
 
 WAIT_FOR_PARENT = timedelta(minutes=2)
 SAME_BYTES_WITHIN = timedelta(days=1)
+SIGNED_PATH = "signed return path"
 
 State = InboundMail.State
 
@@ -106,8 +108,8 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
     if decided.do in {"ignore", "quarantine"}:
         outcome["state"] = State.IGNORED if decided.do == "ignore" else State.QUARANTINED
     elif decided.do == "bounce":
-        outbound = OutboundMail.objects.select_related("ticket").get(pk=decided.outbound or 0)
-        fresh = delivery.bounced(outbound, mail.report)
+        outbound = OutboundMail.objects.select_related("ticket", "comment__author").get(pk=decided.outbound or 0)
+        fresh = delivery.bounced(outbound, mail.report, signed=decided.evidence.get("by") == SIGNED_PATH)
         outcome |= {"state": State.DONE, "reason": "bounce" if fresh else "bounce, nothing new"}
     else:
         comment = _write(mail, decided, stored, number)
@@ -174,7 +176,7 @@ def _bounce(mail: Received) -> Plan | None:
     sent: OutboundMail | None = None
     by = ""
     if tokens:
-        sent, by = OutboundMail.objects.filter(pk=tokens[0].outbound).first(), "signed return path"
+        sent, by = OutboundMail.objects.filter(pk=tokens[0].outbound).first(), SIGNED_PATH
     original = mail.report.original_message_id if mail.report else ""
     ids = [original] if original else [*threads.parent_ids(mail.parsed)]
     if sent is None and ids:
@@ -256,7 +258,9 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
-    sender = actions.person_for(mail.parsed.from_.address or "unknown@invalid", mail.parsed.from_.name)
+    sender = actions.person_for(
+        mail.parsed.from_.address or "unknown@invalid", mail.parsed.from_.name, language=guess(mail.parsed)
+    )
     content = _content(mail, stored)
     if decided.do == "open":
         _, comment = actions.open_ticket(

@@ -1,26 +1,42 @@
 """Who is told what: each function writes outbox rows, in the caller's transaction, and sends nothing.
 
-All the mails the product sends are here, a function a kind; their words are in templates/mail/.
+All the mails the product sends are here, a function a kind; their words are in templates/mail/, the
+kinds themselves in helpdesk.kinds.
 """
 
+import json
 import re
 import secrets
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from helpdesk import participants
-from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Ticket
+from helpdesk import alerts, participants, wording
+from helpdesk.kinds import KINDS, Kind, To
+from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
+from helpdesk.secrets import seal
 from inbound.headers import one_line
-from inbound.models import InboundMail
+from inbound.models import InboundMail, Mailbox
 from tasks.ring import ring
 
 CAP_HOURS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a mail goes to: somebody we know, or an address that is nobody's (yet)."""
+
+    address: str
+    person: Person | None = None
+
+    @property
+    def name(self) -> str:
+        return self.person.name if self.person else ""
 
 
 def acknowledgement(ticket: Ticket, comment: Comment) -> None:
@@ -28,85 +44,198 @@ def acknowledgement(ticket: Ticket, comment: Comment) -> None:
     if comment.is_automatic:
         return
     _queue(
-        "acknowledgement", ticket, comment, ticket.requester, is_automatic=True, null_return_path=True,
+        "acknowledgement", _reader(ticket.requester), ticket.mailbox, ticket, comment,
         parents=[found] if (found := comment.mail.message_id if comment.mail else "") and _fits_header(found) else [],
-        context={"quote": comment.text},
+        context={"quote": comment.text, "comment": comment},
     )  # fmt: skip
 
 
-def agent_reply(ticket: Ticket, comment: Comment) -> None:
-    """To every participant but its author: the agent's answer, as a mail of its own with its own reply address."""
+def agent_reply(ticket: Ticket, comment: Comment, *, bcc: Collection[Person] = ()) -> None:
+    """To every participant but its author: the agent's answer, as a mail of its own with its own reply address.
+
+    `bcc` gets this one answer without being shown to anyone. The mailbox's archive gets a copy.
+    """
     said = ticket.comments.filter(visibility=Comment.Visibility.PUBLIC).exclude(pk=comment.pk).select_related("author")
-    context = {"comment": comment, "earlier": said.order_by("-created_at", "-id").first()}
+    mailbox = ticket.mailbox
+    signed = wording.signature(mailbox, comment.author)
+    agent = wording.agent_name(mailbox, comment.author)
+    context = {
+        "comment": comment,
+        "earlier": said.order_by("-created_at", "-id").first(),
+        "agent": agent,
+        "signature": signed,
+    }
     parents = _customer_thread(ticket)
-    for person in participants.readers(ticket):
-        if person.pk != comment.author_id:
-            _queue(
-                "reply", ticket, comment, person, is_automatic=False, parents=parents, context=context,
-                from_name=_agent_at(comment.author, ticket),
-            )  # fmt: skip
+    shown = [person for person in participants.readers(ticket) if person.pk != comment.author_id]
+    delay = timedelta(seconds=settings.UNDO_SEND_SECONDS)
+    everybody: list[tuple[Reader, list[Person]]] = [(_reader(person), shown) for person in shown]
+    everybody += [(_reader(person), shown) for person in bcc if person not in shown]
+    if archive := getattr(getattr(mailbox, "identity", None), "bcc", ""):
+        everybody.append((Reader(archive), shown))
+    for reader, others in everybody:
+        _queue(
+            "reply", reader, mailbox, ticket, comment, parents=parents, context=context, delay=delay,
+            from_name=_agent_at(agent, mailbox), shown=others,
+        )  # fmt: skip
+
+
+def status_changed(ticket: Ticket) -> None:
+    """To the requester: this is resolved."""
+    identity = getattr(ticket.mailbox, "identity", None)
+    if identity is None or identity.tells_status:
+        _queue("status_changed", _reader(ticket.requester), ticket.mailbox, ticket, None,
+               parents=_customer_thread(ticket), context={})  # fmt: skip
 
 
 def assigned(ticket: Ticket, assignee: Person, actor: Person | None) -> None:
     """To the agent: this is yours now."""
     first = ticket.comments.filter(visibility=Comment.Visibility.PUBLIC).order_by("created_at", "id").first()
-    _queue(
-        "assigned", ticket, None, assignee, is_automatic=True, parents=_staff_thread(ticket),
-        context={"actor": actor, "first": first},
-    )  # fmt: skip
+    _tell_staff("assigned", assignee, ticket, None, {"actor": actor, "first": first})
 
 
 def customer_replied(ticket: Ticket, comment: Comment) -> None:
     """To the assignee: the customer has answered."""
     if ticket.assignee and ticket.assignee.is_active:
-        _queue(
-            "customer_replied", ticket, comment, ticket.assignee, is_automatic=True, parents=_staff_thread(ticket),
-            context={"comment": comment},
-        )  # fmt: skip
+        _tell_staff("customer_replied", ticket.assignee, ticket, comment, {"comment": comment})
+
+
+def mentioned(ticket: Ticket, comment: Comment, person: Person) -> None:
+    """To an agent whom a colleague named in a note."""
+    _tell_staff("mentioned", person, ticket, comment, {"comment": comment, "actor": comment.author})
+
+
+def delivery_failed(mail: OutboundMail, why: str) -> None:
+    """To the agent whose answer did not arrive, or to whoever has the ticket now."""
+    if mail.ticket is None or mail.kind != "reply":
+        return
+    author = mail.comment.author if mail.comment else None
+    told = author if author is not None and author.is_staff else mail.ticket.assignee
+    if told is not None and told.is_staff:
+        _tell_staff("delivery_failed", told, mail.ticket, None, {"mail": mail, "why": why})
+
+
+def digest(person: Person, items: Sequence[tuple[Ticket, Sequence[object]]], mailbox: Mailbox) -> None:
+    """To a watcher: what happened on several tickets, in one mail."""
+    _queue("digest", _reader(person), mailbox, None, None, parents=[], context={"items": items})
+
+
+def code(address: str, person: Person | None, digits: str, mailbox: Mailbox, *, minutes: int, expires_at: datetime,
+         send: bool, language: str = "") -> None:  # fmt: skip
+    """A one-time code. With `send` off the same work is done and the row is cancelled: nobody can tell."""
+    _queue(
+        "code", Reader(address, person), mailbox, None, None, parents=[], language=language, expires_at=expires_at,
+        context={"code": digits, "minutes": minutes}, hold_back=not send,
+    )  # fmt: skip
+
+
+def password_reset(person: Person, link: str, mailbox: Mailbox, *, expires_at: datetime) -> None:
+    """A link that sets a new password."""
+    _queue(
+        "password_reset", _reader(person), mailbox, None, None, parents=[], context={"link": link},
+        expires_at=expires_at,
+    )  # fmt: skip
+
+
+def test_mail(person: Person, mailbox: Mailbox, said: wording.Words) -> None:
+    """A mailbox's own text with sample values, to the admin who wrote it."""
+    _save(
+        OutboundMail(
+            kind="test", person=person, mailbox=mailbox, to_address=person.email, to_name=one_line(person.name),
+            from_name=one_line(mailbox.name), subject=said.subject, text=said.text, html=said.html,
+            message_id=_new_id(mailbox), is_automatic=True,
+        ),
+        "tasks.outbound.deliver",
+    )  # fmt: skip
+
+
+def _tell_staff(kind: str, person: Person, ticket: Ticket, comment: Comment | None, context: dict[str, Any]) -> None:
+    mail = _queue(
+        kind, _reader(person), ticket.mailbox, ticket, comment, parents=_staff_thread(ticket), context=context
+    )
+    if mail is not None:
+        alerts.for_person(person, kind, ticket, mail.subject, mail.text)
 
 
 def _queue(
     kind: str,
-    ticket: Ticket,
+    reader: Reader,
+    mailbox: Mailbox,
+    ticket: Ticket | None,
     comment: Comment | None,
-    person: Person,
     *,
-    is_automatic: bool,
     parents: Sequence[str],
-    context: dict[str, Any],
-    null_return_path: bool = False,
+    context: Mapping[str, Any],
     from_name: str = "",
-) -> OutboundMail:
-    mailbox = ticket.mailbox
-    words = {
-        "ticket": ticket,
-        "person": person,
-        "mailbox": mailbox,
-        "staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk]),
-        **context,
-    }
-    mail = OutboundMail(
-        kind=kind, ticket=ticket, comment=comment, person=person, mailbox=mailbox, to_address=person.email,
-        to_name=one_line(person.name), from_name=one_line(from_name or mailbox.name),
-        subject=one_line(render_to_string(f"mail/{kind}.subject.txt", words))[:600],
-        text=_tidy(render_to_string(f"mail/{kind}.txt", words)), html=render_to_string(f"mail/{kind}.html", words),
-        message_id=f"{secrets.token_hex(16)}@{mailbox.address.rpartition('@')[2]}",
-        in_reply_to=parents[-1] if parents else "", references=" ".join(parents),
-        is_automatic=is_automatic, null_return_path=null_return_path,
+    shown: Sequence[Person] = (),
+    delay: timedelta = timedelta(0),
+    expires_at: datetime | None = None,
+    language: str = "",
+    hold_back: bool = False,
+) -> OutboundMail | None:
+    """The outbox row; None where its reader does not want that kind of mail."""
+    about, person = KINDS[kind], reader.person
+    if person is not None and about.can_mute and kind in person.muted:
+        return None
+    links = {"staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])} if ticket else {}
+    said = wording.render(
+        kind, {"ticket": ticket, "person": person, "mailbox": mailbox, **links, **context}, mailbox=mailbox,
+        language=language or language_of(person, mailbox),
     )  # fmt: skip
-    if is_automatic and _over_cap(person.email):
-        mail.state, mail.reason = OutboundMail.State.SUPPRESSED, "too many automatic mails"
+    mail = OutboundMail(
+        kind=kind, ticket=ticket, comment=comment, person=person, mailbox=mailbox, to_address=reader.address,
+        to_name=one_line(reader.name), cc=[[one_line(other.name), other.email] for other in shown],
+        from_name=one_line(from_name or mailbox.name), subject=said.subject, text=said.text, html=said.html,
+        message_id=_new_id(mailbox),
+        in_reply_to=parents[-1] if parents else "", references=" ".join(parents),
+        is_automatic=about.is_automatic, null_return_path=about.null_return_path, is_secret=about.is_secret,
+        expires_at=expires_at, next_attempt_at=timezone.now() + delay,
+    )  # fmt: skip
+    if about.is_secret:
+        mail.sealed, mail.text, mail.html = seal(json.dumps([said.text, said.html])), "", ""
+    if hold_back:
+        mail.state, mail.sealed, mail.reason = OutboundMail.State.CANCELLED, "", "nobody to send it to"
+    elif reason := _kept_back(about, reader.address):
+        mail.state, mail.reason, mail.sealed = OutboundMail.State.SUPPRESSED, reason, ""
+    return _save(mail, "" if delay else "tasks.codes.deliver" if about.is_secret else "tasks.outbound.deliver")
+
+
+def _save(mail: OutboundMail, task: str) -> OutboundMail:
     mail.save(force_insert=True)
-    MessageRef.objects.create(ticket=ticket, message_id=mail.message_id, kind=MessageRef.Kind.SENT)
-    if mail.state == OutboundMail.State.QUEUED:
-        ring("tasks.outbound.deliver", mail.pk)
+    if mail.ticket_id is not None:
+        MessageRef.objects.create(ticket_id=mail.ticket_id, message_id=mail.message_id, kind=MessageRef.Kind.SENT)
+    # Rung for a row that was held back too: who asked can't tell by the time it took.
+    if task and mail.state in (OutboundMail.State.QUEUED, OutboundMail.State.CANCELLED):
+        ring(task, mail.pk)
     return mail
+
+
+def _new_id(mailbox: Mailbox) -> str:
+    return f"{secrets.token_hex(16)}@{mailbox.address.rpartition('@')[2]}"
+
+
+def language_of(person: Person | None, mailbox: Mailbox) -> str:
+    """The language in which we write to somebody."""
+    theirs = person.language if person else ""
+    return theirs or getattr(getattr(mailbox, "identity", None), "language", "") or settings.LANGUAGE_CODE
+
+
+def _kept_back(kind: Kind, address: str) -> str:
+    """Why a mail to that address is written down and not sent, or ""."""
+    if Suppression.objects.filter(address=address).exists():
+        return SUPPRESSED
+    # What staff get follows from people's work, not from mail that comes in: it can't make a loop.
+    if kind.is_automatic and not kind.is_secret and kind.to is To.CUSTOMER and _over_cap(address):
+        return "too many automatic mails"
+    return ""
+
+
+SUPPRESSED = "the address takes no mail"
 
 
 def _over_cap(address: str) -> bool:
     """Whether that address had its share of automatic mail, whatever it writes: the end of every loop."""
     since = timezone.now() - timedelta(hours=CAP_HOURS)
-    sent = OutboundMail.objects.filter(is_automatic=True, to_address=address, created_at__gt=since)
+    sent = OutboundMail.objects.filter(is_automatic=True, to_address=address, created_at__gt=since, is_secret=False)
     sent = sent.exclude(state=OutboundMail.State.SUPPRESSED)
     return sent[: settings.AUTOMATIC_MAILS_PER_ADDRESS].count() >= settings.AUTOMATIC_MAILS_PER_ADDRESS
 
@@ -116,14 +245,16 @@ def _customer_thread(ticket: Ticket) -> list[str]:
 
     RFC 5322 3.6.4: the parent is the last one. It is the last mail that we received, or sent before it.
     """
-    sent = OutboundMail.objects.filter(ticket=ticket, kind__in=["acknowledgement", "reply"])
-    known = [*sent.order_by("-id").values_list("created_at", "message_id")[:10]]
+    sent = OutboundMail.objects.filter(ticket=ticket, kind__in=["acknowledgement", "reply", "status_changed"])
+    known = [*sent.order_by("-id").values_list("created_at", "message_id", "provider_message_id")[:10]]
     mails = InboundMail.objects.filter(
         comment__ticket=ticket, comment__visibility=Comment.Visibility.PUBLIC
     ).exclude(message_id="")  # fmt: skip
     received = [*mails.order_by("-id").values_list("received_at", "message_id")[:10]]
     first = mails.order_by("id").values_list("message_id", flat=True).first() if len(received) == 10 else None
-    chain = [message_id for _, message_id in sorted([*known, *received])]
+    # A provider that puts in an id of its own: that is the one the customer's mailer knows.
+    ours = [(at, theirs or own) for at, own, theirs in known]
+    chain = [message_id for _, message_id in sorted([*ours, *received])]
     # The latest received mail is what we answer: it goes last.
     if received:
         latest = received[0][1]
@@ -136,14 +267,13 @@ def _staff_thread(ticket: Ticket) -> list[str]:
     return [f"ticket-{ticket.pk}.staff@{ticket.mailbox.address.rpartition('@')[2]}"]
 
 
+def _reader(person: Person) -> Reader:
+    return Reader(person.email, person)
+
+
 def _fits_header(message_id: str) -> bool:
     return bool(re.fullmatch(r"[\x21-\x7e]{3,250}", message_id)) and "<" not in message_id and ">" not in message_id
 
 
-def _agent_at(agent: Person | None, ticket: Ticket) -> str:
-    name = agent.name if agent else ""
-    return f"{name} at {ticket.mailbox.name}" if name and ticket.mailbox.name else name or ticket.mailbox.name
-
-
-def _tidy(text: str) -> str:
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+def _agent_at(name: str, mailbox: Mailbox) -> str:
+    return f"{name} at {mailbox.name}" if name and mailbox.name else name or mailbox.name

@@ -4,13 +4,12 @@ A bad value stops the start with the name of the variable and what is wrong with
 variables is in README.md.
 """
 
-import importlib.util
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +18,7 @@ from django.urls import reverse_lazy
 from kombu import Exchange, Queue
 
 from helpdesk.keys import key
+from helpdesk.mailurl import read_mail_url
 from inbound.transports.imap.account import read_account
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -218,9 +218,13 @@ def sweep(task: str, seconds: float) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
 
 
+DIGEST_MINUTES = setting("DIGEST_MINUTES", "30", integer(1, 10_000))
 CELERY_BEAT_SCHEDULE = {
     "inbound due": sweep("tasks.inbound.sweep", 1.0),
     "outbound due": sweep("tasks.outbound.sweep", 1.0),
+    "codes due": sweep("tasks.codes.sweep", 1.0),
+    "alerts due": sweep("tasks.alerts.sweep", 2.0),
+    "digests": sweep("tasks.housekeeping.digests", DIGEST_MINUTES * 60.0),
     "beat is alive": sweep("tasks.housekeeping.heartbeat", 10.0),
     "clean up": sweep("tasks.housekeeping.clean_up", 3600.0),
 }
@@ -241,28 +245,14 @@ CACHES = {"default": setting("CACHE_URL", "locmem://", cache)}
 
 
 def mail_out(url: str) -> dict[str, Any]:
-    """EMAIL_URL: file:PATH, smtp://, smtp+tls://, smtps://USER:PASSWORD@HOST:PORT or anymail://PROVIDER."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return {"EMAIL_BACKEND": "helpdesk.filemail.EmailBackend", "EMAIL_FILE_PATH": parts.path}
-    if parts.scheme == "anymail":
-        provider = parts.netloc
-        if not provider.isidentifier() or not importlib.util.find_spec(f"anymail.backends.{provider}"):
-            raise ValueError(f"django-anymail has no provider {provider!r}")
-        return {"EMAIL_BACKEND": f"anymail.backends.{provider}.EmailBackend"}
-    if parts.scheme in {"smtp", "smtp+tls", "smtps"}:
-        if not parts.hostname:
-            raise ValueError("must name the mail server's host")
-        return {
-            "EMAIL_BACKEND": "helpdesk.smtpmail.EmailBackend",
-            "EMAIL_HOST": parts.hostname,
-            "EMAIL_PORT": parts.port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
-            "EMAIL_HOST_USER": unquote(parts.username or ""),
-            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
-            "EMAIL_USE_SSL": parts.scheme == "smtps",
-        }
-    raise ValueError("must begin with smtp://, smtp+tls://, smtps://, anymail:// or file:")
+    """What Django's own setting names make of EMAIL_URL."""
+    found = read_mail_url(url)
+    names = {
+        "host": "EMAIL_HOST", "port": "EMAIL_PORT", "username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD",
+        "use_tls": "EMAIL_USE_TLS", "use_ssl": "EMAIL_USE_SSL", "file_path": "EMAIL_FILE_PATH",
+    }  # fmt: skip
+    given = {names[name]: value for name, value in found.options.items() if name in names}
+    return {"EMAIL_BACKEND": found.backend, **given}
 
 
 SENT_MAIL_DIR = VAR_DIR / "sent-mail"
@@ -273,6 +263,9 @@ ANYMAIL = {name[8:]: value for name, value in os.environ.items() if name.startsw
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = SUPPORT_ADDRESS = setting("SUPPORT_ADDRESS", "support@example.com", address)
 OUTBOUND_MAX_AGE = setting("OUTBOUND_MAX_AGE", str(5 * 24 * 3600), integer(60, 10**8))  # seconds
 AUTOMATIC_MAILS_PER_ADDRESS = 10  # in three hours, whatever the address writes
+UNDO_SEND_SECONDS = setting("UNDO_SEND_SECONDS", "10", integer(0, 600))
+TRACK_OPENS = setting("TRACK_OPENS", "off", boolean)
+ANYMAIL_WEBHOOK_SECRET = os.environ.get("ANYMAIL_WEBHOOK_SECRET", "")
 
 # --- Mail in
 
@@ -307,6 +300,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -364,6 +358,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LOGIN_URL = reverse_lazy("admin:login")
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "helpdesk" / "locale"]
 TIME_ZONE = setting("TIME_ZONE", "UTC", str)
 USE_TZ = True
 USE_I18N = True

@@ -11,6 +11,8 @@ class EmailBackend(DjangoBackend):
     def _send(self, email_message: Any) -> bool:
         sender = getattr(email_message, "envelope_sender", email_message.from_email)
         content = email_message.message().as_bytes(linesep="\r\n")
+        if sign := getattr(email_message, "sign", None):
+            content = sign(content)
         assert self.connection is not None
         self.connection.sendmail(sender, email_message.recipients(), content)
         return True

@@ -9,7 +9,9 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from helpdesk import files
+from helpdesk.actions.watching import send_digests
 from helpdesk.health import HEARTBEAT
+from helpdesk.models import Attempt, EmailCode
 from inbound.models import InboundMail, RawMail
 
 BATCH = 500
@@ -22,8 +24,16 @@ def heartbeat() -> None:
 
 
 @shared_task
+def digests() -> int:
+    """Tells watchers what happened; how many mails that made."""
+    return send_digests()
+
+
+@shared_task
 def clean_up() -> None:
-    """Raw mail older than RAW_MAIL_DAYS, and files that no attachment names."""
+    """Raw mail older than RAW_MAIL_DAYS, files that no attachment names, and what throttling has counted."""
+    Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()
+    EmailCode.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     if settings.RAW_MAIL_DAYS:
         before = timezone.now() - timedelta(days=settings.RAW_MAIL_DAYS)
         unfinished = InboundMail.objects.filter(state__in=[InboundMail.State.RECEIVED, InboundMail.State.FAILED])

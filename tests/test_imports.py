@@ -7,7 +7,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PURE = {
     f"inbound.{name}"
-    for name in ("message", "addresses", "charset", "headers", "parse", "route", "body", "quotes", "classify", "dsn")
+    for name in (
+        "message",
+        "addresses",
+        "charset",
+        "headers",
+        "parse",
+        "route",
+        "body",
+        "quotes",
+        "classify",
+        "dsn",
+        "language",
+    )
 }
 
 

@@ -1,14 +1,20 @@
 """What people say on a ticket that is there already."""
 
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.db import transaction
 from django.utils import timezone
 
-from helpdesk import notify
+from helpdesk import access, notify
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.common import Refused, changing, record
-from helpdesk.actions.content import Content, write_comment
+from helpdesk.actions.content import Content, from_markdown, write_comment
 from helpdesk.actions.moving import reopened_status
-from helpdesk.models import Comment, Person, Ticket
+from helpdesk.actions.people import add_participant
+from helpdesk.actions.watching import watch
+from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
 
 
 def customer_comment(ticket: Ticket, author: Person, content: Content, *, via: str) -> Comment:
@@ -46,30 +52,84 @@ def hold(ticket: Ticket, author: Person, content: Content, *, reason: str) -> Co
     return comment
 
 
-def reply(ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.Via.STAFF) -> Comment:
-    """An agent's answer: public, mailed to every participant. Whoever answers an unassigned ticket takes it."""
+def reply(
+    ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.Via.STAFF, cc: Iterable[Person] = (),
+    bcc: Iterable[Person] = (),
+) -> Comment:  # fmt: skip
+    """An agent's answer: public, mailed to every participant. Whoever answers an unassigned ticket takes it.
+
+    The text is Markdown. `cc` take part from now on; `bcc` get this one mail, and nobody sees it.
+    """
     _must_say_something(content)
     with changing(ticket) as current:
         if current.status == Ticket.Status.CLOSED:
             raise Refused("This ticket is closed. Reopen it to answer.", "status")
         if current.assignee_id is None:
             assign(current, actor, actor=actor)
-        comment = write_comment(current, actor, content, visibility=Comment.Visibility.PUBLIC, via=via)
+        for person in cc:
+            if not person.is_staff:
+                add_participant(current, person, Participant.Role.CC, source="agent", actor=actor)
+        comment = write_comment(
+            current, actor, from_markdown(content), visibility=Comment.Visibility.PUBLIC, via=via
+        )  # fmt: skip
+        record(
+            current, "replied", actor, comment=comment.pk, bcc=[person.email for person in bcc],
+            waited=current.customer_waits_since.isoformat() if current.customer_waits_since else "",
+        )  # fmt: skip
         current.customer_waits_since = None
-        record(current, "replied", actor, comment=comment.pk)
         Ticket.objects.filter(pk=current.pk).update(activity_at=timezone.now())
-        notify.agent_reply(current, comment)
+        notify.agent_reply(current, comment, bcc=list(bcc))
     return comment
+
+
+def take_back(comment: Comment, *, actor: Person) -> str:
+    """Undoes an answer of which no mail has left yet; its text, to be written again. Refused once one has."""
+    with changing(comment.ticket) as current:
+        mails = OutboundMail.objects.filter(comment=comment, kind="reply")
+        if comment.author_id != actor.pk or comment.mail_id or not comment.author or not comment.author.is_staff:
+            raise Refused("Only your own answer can be taken back.")
+        waiting = mails.filter(state=OutboundMail.State.QUEUED, attempts=0)
+        # The guarded UPDATE decides between us and the worker that is about to send.
+        cancelled = waiting.update(state=OutboundMail.State.CANCELLED, reason="taken back")
+        if not cancelled or mails.exclude(state__in=[OutboundMail.State.CANCELLED, OutboundMail.State.SUPPRESSED]):
+            raise Refused("It is too late: the mail has left.")
+        said = current.events.filter(kind="replied", data__comment=comment.pk).order_by("-pk").first()
+        if said and said.data.get("waited"):
+            current.customer_waits_since = datetime.fromisoformat(said.data["waited"])
+        text = comment.text
+        record(current, "taken-back", actor)
+        comment.delete()
+    return text
 
 
 def note(ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.Via.STAFF) -> Comment:
-    """An internal note: staff see it, nobody is mailed."""
+    """An internal note, in Markdown: staff see it. Whoever is named in it with an @ is told, and watches."""
     _must_say_something(content)
     with transaction.atomic():
-        comment = write_comment(ticket, actor, content, visibility=Comment.Visibility.INTERNAL, via=via)
-        record(ticket, "noted", actor, comment=comment.pk)
+        comment = write_comment(
+            ticket, actor, from_markdown(content), visibility=Comment.Visibility.INTERNAL, via=via
+        )  # fmt: skip
+        named = mentioned_in(content.text)
+        record(ticket, "noted", actor, comment=comment.pk, mentioned=[str(person) for person in named])
         Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now())
+        for person in named:
+            if person.pk != actor.pk:
+                watch(ticket, person)
+                notify.mentioned(ticket, comment, person)
     return comment
+
+
+def mentioned_in(text: str) -> list[Person]:
+    """The staff whom a note names: @ and the part of their address before the @, or their name without blanks."""
+    names = {name.lower().rstrip(".-") for name in re.findall(r"(?<![\w@.])@([\w.+-]+)", text)}
+    if not names:
+        return []
+    return [
+        person
+        for person in access.staff()
+        if {person.email.partition("@")[0], person.name.lower().replace(" ", ""), person.name.lower().partition(" ")[0]}
+        & names
+    ]
 
 
 def _must_say_something(content: Content) -> None:

@@ -1,9 +1,10 @@
 """What a comment is made of, wherever it comes from."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from helpdesk import search
+from helpdesk import markdown, search
 from helpdesk.models import Attachment, Comment, Person, Ticket
 from inbound.models import InboundMail
 
@@ -32,6 +33,18 @@ class Content:
     is_automatic: bool = False
     mail: InboundMail | None = None
     created_at: datetime | None = None
+
+
+def from_markdown(content: Content) -> Content:
+    """The same with its HTML. A picture that the text shows by its file name is shown in its place."""
+    files = tuple(
+        replace(file, is_inline=True, content_id=f"{secrets.token_hex(12)}@helpdesk")
+        if file.content_type.startswith("image/") and markdown.shows(content.text, file.name)
+        else file
+        for file in content.files
+    )
+    images = {file.name: file.content_id for file in files if file.is_inline}
+    return replace(content, files=files, html=content.html or markdown.to_html(content.text, images))
 
 
 def write_comment(

@@ -77,7 +77,7 @@ def mark_spam(ticket: Ticket, *, actor: Person, block: bool = True) -> None:
         current.status, current.is_spam, current.closed_at = Ticket.Status.CLOSED, True, timezone.now()
         current.customer_waits_since = None
         OutboundMail.objects.filter(ticket=current, state=OutboundMail.State.QUEUED).update(
-            state=OutboundMail.State.CANCELLED, reason="spam"
+            state=OutboundMail.State.CANCELLED, reason="spam", sealed=""
         )
         if block:
             BlockedSender.objects.get_or_create(

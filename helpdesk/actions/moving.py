@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from helpdesk import notify
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.models import Person, Team, Ticket
 
@@ -21,8 +22,13 @@ def reopened_status(ticket: Ticket) -> str:
     return S.ASSIGNED if ticket.assignee_id else S.OPEN
 
 
-def set_status(ticket: Ticket, status: str, *, actor: Person | None, version: int | None = None) -> bool:
-    """Moves the ticket; False where it stands there already. Refused says which moves there are."""
+def set_status(
+    ticket: Ticket, status: str, *, actor: Person | None, version: int | None = None, tell: bool = True
+) -> bool:
+    """Moves the ticket; False where it stands there already. Refused says which moves there are.
+
+    The customer is told that it is resolved, unless `tell` is off (an answer that says so goes out with it).
+    """
     if status not in S.values:
         raise Refused(f"There is no status {status!r}. There are: {', '.join(S.values)}.", "status")
     with changing(ticket, version=version) as current:
@@ -45,6 +51,8 @@ def set_status(ticket: Ticket, status: str, *, actor: Person | None, version: in
             current.resolved_at = None
         if wanted in (S.RESOLVED, S.CLOSED):
             current.customer_waits_since = None
+        if tell and wanted == S.RESOLVED and (actor is None or actor.is_staff):
+            notify.status_changed(current)
     return True
 
 

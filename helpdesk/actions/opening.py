@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from helpdesk import notify
+from helpdesk import alerts, notify
 from helpdesk.actions.common import record
 from helpdesk.actions.content import Content, write_comment
 from helpdesk.models import Comment, Participant, Person, Ticket
@@ -57,4 +57,5 @@ def open_ticket(
             record(follows, "followed-up", actor, by=ticket.pk)
         if acknowledge and mailbox.send_acknowledgement:
             notify.acknowledgement(ticket, comment)
+        alerts.for_team(ticket.team, "opened", ticket, f"New ticket #{ticket.pk}: {ticket.subject}", comment.text)
     return ticket, comment

@@ -18,6 +18,7 @@ def send_now(mails: Iterable[OutboundMail], *, actor: Person) -> int:
     for mail in mails:
         with transaction.atomic():
             waiting = OutboundMail.objects.filter(pk=mail.pk, state__in=[State.QUEUED, State.FAILED]).exclude(error="")
+            waiting = waiting.exclude(is_secret=True, sealed="")  # its words are gone
             if waiting.update(state=State.QUEUED, next_attempt_at=timezone.now(), reason=""):
                 changed += 1
                 _record(mail, "mail-retried", actor)
@@ -31,7 +32,7 @@ def cancel(mails: Iterable[OutboundMail], *, actor: Person) -> int:
     for mail in mails:
         with transaction.atomic():
             if OutboundMail.objects.filter(pk=mail.pk, state=State.QUEUED).update(
-                state=State.CANCELLED, reason="by hand"
+                state=State.CANCELLED, reason="by hand", sealed=""
             ):
                 changed += 1
                 _record(mail, "mail-cancelled", actor)

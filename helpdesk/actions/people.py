@@ -1,25 +1,31 @@
 """People come from the mail they write, or from an agent who adds them."""
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from helpdesk import people
 from helpdesk.actions.common import record
+from helpdesk.kinds import To, muteable
 from helpdesk.models import Participant, Person, Ticket
+from helpdesk.models.person import STAFF_ROLES
 
 
-def person_for(address: str, name: str = "") -> Person:
+def person_for(address: str, name: str = "", language: str = "") -> Person:
     """The person with that address; made as a `user` without a password where there is none.
 
-    An existing person is never changed by what a mail says, except that an empty name is filled in.
+    An existing person is never changed by what a mail says, except that an empty name or language is filled in.
     """
     if found := people.find(address):
-        if name and not found.name and not found.is_staff:
-            Person.objects.filter(pk=found.pk, name="").update(name=name[:200])
-            found.name = name[:200]
+        for field, value in (("name", name[:200]), ("language", language)):
+            if value and not getattr(found, field) and not found.is_staff:
+                Person.objects.filter(pk=found.pk, **{field: ""}).update(**{field: value})
+                setattr(found, field, value)
         return found
     try:
         with transaction.atomic():
-            return Person.objects.create_user(address, name=name[:200])
+            return Person.objects.create_user(address, name=name[:200], language=language)
     except IntegrityError:  # another worker made it in the meantime
         return Person.objects.get(email=address.lower())
 
@@ -42,3 +48,13 @@ def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool
     if removed:
         record(ticket, "participant-removed", actor, person=person.pk, name=str(person))
     return bool(removed)
+
+
+def choose_mail(person: Person, *, muted: Iterable[str], language: str | None = None) -> None:
+    """Which kinds of mail a person gets, and in which language. Kinds that can't be turned off stay on."""
+    audience = To.STAFF if person.role in STAFF_ROLES else To.CUSTOMER
+    allowed = {kind.slug for kind in muteable(audience)}
+    person.muted = sorted(allowed & set(muted))
+    if language is not None:
+        person.language = language if language in dict(settings.LANGUAGES) else ""
+    person.save(update_fields=["muted", "language"])

@@ -26,10 +26,14 @@ class OutboundMail(models.Model):
     kind = models.CharField(max_length=30)
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, null=True, related_name="outbound")
     comment = models.ForeignKey("helpdesk.Comment", on_delete=models.CASCADE, null=True, related_name="outbound")
-    person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="outbound")
+    person = models.ForeignKey(
+        "helpdesk.Person", on_delete=models.CASCADE, null=True, related_name="outbound",
+        help_text="Empty: an address that is nobody's (yet), or an archive.",
+    )  # fmt: skip
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="outbound")
     to_address = AddressField()
     to_name = models.CharField(max_length=200, blank=True)
+    cc = models.JSONField(default=list, help_text="The others who get it, as they are shown in To and Cc.")
     from_name = models.CharField(max_length=200, blank=True)
     subject = models.CharField(max_length=600)
     text = models.TextField()
@@ -39,6 +43,9 @@ class OutboundMail(models.Model):
     references = models.TextField(blank=True)
     is_automatic = models.BooleanField(help_text="Carries Auto-Submitted; counts towards the cap per address.")
     null_return_path = models.BooleanField(default=False)
+    is_secret = models.BooleanField(default=False, help_text="Holds a code or a link that signs in.")
+    sealed = models.TextField(blank=True, help_text="A secret mail's words, encrypted until it is sent.")
+    expires_at = models.DateTimeField(null=True, help_text="After that it is not sent any more.")
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     reason = models.CharField(max_length=50, blank=True)
@@ -48,6 +55,7 @@ class OutboundMail(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
     provider_message_id = models.CharField(max_length=255, blank=True, db_index=True)
 
     class Meta:
@@ -63,6 +71,17 @@ class OutboundMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to_address}"
+
+    @property
+    def is_delayed(self) -> bool:
+        """It was tried, and will be again."""
+        return self.state == self.State.QUEUED and bool(self.error)
+
+    @property
+    def route(self) -> str:
+        """The name of the way out: see `helpdesk.routes`."""
+        identity = getattr(self.mailbox, "identity", None)
+        return self.mailbox.address if identity and identity.email_url else ""
 
 
 class BlockedSender(models.Model):

@@ -22,3 +22,18 @@ class Participant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} in #{self.ticket_id}"
+
+
+class Watcher(models.Model):
+    """An agent who wants to hear what happens on a ticket: a digest of it, from `seen_event` on."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="watchers")
+    person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="watching")
+    seen_event = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ticket", "person"], name="watcher_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} watches #{self.ticket_id}"

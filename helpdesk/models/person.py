@@ -37,6 +37,8 @@ class Person(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.USER)
     is_active = models.BooleanField(default=True, help_text="Off instead of deleting: what they wrote stays.")
+    language = models.CharField(max_length=5, blank=True, help_text="Of mail to them; empty: not known.")
+    muted = models.JSONField(default=list, blank=True, help_text="The kinds of mail they don't want.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PersonManager()

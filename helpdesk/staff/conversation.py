@@ -16,12 +16,12 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, actions
-from helpdesk.actions import Content, File
+from helpdesk.actions import Content, File, codes, suppression
 from helpdesk.files import discard
+from helpdesk.history import lines
 from helpdesk.middleware import policy
 from helpdesk.models import Comment, Participant, Person, Team, Ticket
 from helpdesk.staff import queues
-from helpdesk.staff.history import lines
 from inbound.parse import safe_name
 
 SHOWN_COMMENTS = 100
@@ -53,6 +53,11 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "statuses": _reachable(found),
         "is_fullwidth": "1",
         "draft": request.session.pop(f"draft-{pk}", {}),
+        "suppressed": access.suppressed(found),
+        "is_watching": found.watchers.filter(person=request.user).exists(),
+        "watchers": [row.person for row in found.watchers.select_related("person").order_by("id")],
+        "pin": request.session.pop(f"pin-{pk}", ""),
+        "can_enter": found.requester.is_active and not found.requester.is_staff,
     }
     return render(request, "staff/ticket.html", context)
 
@@ -60,6 +65,8 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
 class ReplyForm(forms.Form):
     body = forms.CharField(max_length=100_000, required=False)
     kind = forms.ChoiceField(choices=[("reply", "Reply"), ("note", "Note")])
+    cc = forms.CharField(max_length=2000, required=False)
+    bcc = forms.CharField(max_length=2000, required=False)
     then = forms.ChoiceField(choices=[("", ""), ("pending", "Pending"), ("resolved", "Resolved")], required=False)
 
 
@@ -77,18 +84,25 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
     if sum(upload.size or 0 for upload in uploads) > MAX_UPLOAD:
         messages.error(request, f"files: together they must not be larger than {MAX_UPLOAD // 10**6} MB.")
         return _keep_draft(request, found, form.cleaned_data["body"], form.cleaned_data["kind"])
+    try:
+        cc, bcc = (_people(form.cleaned_data[name], name) for name in ("cc", "bcc"))
+    except actions.Refused as why:
+        messages.error(request, str(why))
+        return _keep_draft(request, found, form.cleaned_data["body"], form.cleaned_data["kind"])
     text, kind = form.cleaned_data["body"].replace("\r\n", "\n").strip(), form.cleaned_data["kind"]
     files = tuple(_store(found, upload) for upload in uploads)
     try:
-        write = actions.note if kind == "note" else actions.reply
-        write(found, Content(text=text, files=files), actor=request.user)
+        if kind == "note":
+            actions.note(found, Content(text=text, files=files), actor=request.user)
+        else:
+            actions.reply(found, Content(text=text, files=files), actor=request.user, cc=cc, bcc=bcc)
     except actions.Refused as why:
         discard(file.stored for file in files)
         messages.error(request, str(why))
         return _keep_draft(request, found, text, kind)
     if kind == "reply" and form.cleaned_data["then"]:
         try:
-            actions.set_status(found, form.cleaned_data["then"], actor=request.user)
+            actions.set_status(found, form.cleaned_data["then"], actor=request.user, tell=False)
         except actions.Refused as why:
             messages.error(request, f"The answer is sent. {why}")
     return redirect(reverse("admin:ticket", args=[pk]) + "#end")
@@ -146,6 +160,58 @@ def change_people(request: HttpRequest, pk: int) -> HttpResponse:
         person_row = Person.objects.filter(pk=int(request.POST["remove"])).first()
         if person_row:
             actions.remove_participant(found, person_row, actor=request.user)
+    return _back(found)
+
+
+@require_POST
+def take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Undo: what was written goes back into the reply box."""
+    assert access.is_staff(request.user)
+    comment = access.comment(request.user, pk)
+    found = comment.ticket
+    try:
+        text = actions.take_back(comment, actor=request.user)
+    except actions.Refused as why:
+        messages.error(request, str(why))
+        return _back(found)
+    return _keep_draft(request, found, text, "reply")
+
+
+@require_POST
+def watch(request: HttpRequest, pk: int) -> HttpResponse:
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    if "stop" in request.POST:
+        actions.unwatch(found, request.user)
+    else:
+        actions.watch(found, request.user)
+    return _back(found)
+
+
+@require_POST
+def lift(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lets mail go to a participant's address again that was taken off for bouncing."""
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    address = request.POST.get("address", "")
+    if address in {row.address for row in access.suppressed(found)}:
+        sent = suppression.lift(address, actor=request.user)
+        messages.success(
+            request, f"Mail goes to {address} again." + (f" {sent} kept-back answers go out." if sent else "")
+        )
+    return _back(found)
+
+
+@require_POST
+def pin(request: HttpRequest, pk: int) -> HttpResponse:
+    """A support PIN for the requester; the next page shows it, once."""
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    try:
+        request.session[f"pin-{pk}"] = codes.issue_pin(found.requester, actor=request.user)
+        actions.record(found, "pin-issued", request.user, name=str(found.requester))
+    except actions.Refused as why:
+        messages.error(request, str(why))
     return _back(found)
 
 
@@ -221,6 +287,17 @@ def _reachable(ticket: Ticket) -> list[tuple[str, str]]:
     return [(value, str(labels[value])) for value in Ticket.Status.values if value in can or value == ticket.status]
 
 
+def _people(written: str, field: str) -> list[Person]:
+    """The people behind addresses separated by commas, semicolons or blanks."""
+    found = []
+    for address in re.split(r"[,;\s]+", written.strip()) if written.strip() else []:
+        try:
+            found.append(actions.person_for(forms.EmailField().clean(address)))
+        except forms.ValidationError:
+            raise actions.Refused(f"{field.capitalize()}: {address} is no e-mail address.", field) from None
+    return found
+
+
 def _agent(value: str, me: Person) -> Person | None:
     if value == "me":
         return me
@@ -238,7 +315,8 @@ def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:
 
 def _keep_draft(request: HttpRequest, ticket: Ticket, text: str, kind: str) -> HttpResponse:
     """What was written is not lost because the ticket could not take it; and a note stays a note."""
-    request.session[f"draft-{ticket.pk}"] = {"text": text, "kind": kind}
+    copies = {name: request.POST.get(name, "")[:2000] for name in ("cc", "bcc")}
+    request.session[f"draft-{ticket.pk}"] = {"text": text, "kind": kind, **copies}
     return redirect(reverse("admin:ticket", args=[ticket.pk]) + "#reply")
 
 

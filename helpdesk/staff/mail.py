@@ -13,14 +13,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access
+from helpdesk.kinds import KINDS
 from helpdesk.middleware import policy
 from inbound import store
+from inbound.classify import OUR_HEADER
 from inbound.models import InboundMail
 from inbound.route import hops
 
 # Shown in the browser; everything else is downloaded. SVG and HTML are documents, not pictures.
 INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 SHOWN_SOURCE = 500_000
+WITHHELD = "Withheld: this mail holds a code or a link that signs in."
 
 
 @require_GET
@@ -104,11 +107,13 @@ def sent_mail_file(request: HttpRequest, name: str) -> HttpResponse:
     raw = (_folder() / name).read_bytes()
     parsed = message_from_bytes(raw, policy=email_policy.default)
     text = parsed.get_body(("plain",))
+    kind = KINDS.get(str(parsed[OUR_HEADER] or ""))
+    is_secret = kind is not None and kind.is_secret
     context = {
         **admin.site.each_context(request),
         "title": str(parsed["Subject"]),
         "parsed": [(key, value) for key, value in parsed.items()],
-        "text": text.get_content() if text else "",
+        "text": WITHHELD if is_secret else text.get_content() if text else "",
     }
     return render(request, "staff/sent_mail_file.html", context)
 

@@ -17,7 +17,7 @@ class StaffSite(UnfoldAdminSite):
         return access.is_staff(request.user)
 
     def extra_urls(self) -> list[URLPattern | URLResolver]:
-        from helpdesk.staff import conversation, mail, tickets
+        from helpdesk.staff import conversation, mail, me, texts, tickets
 
         def page(route: str, view: Any, name: str) -> Any:
             return path(route, self.admin_view(view), name=name)
@@ -30,6 +30,16 @@ class StaffSite(UnfoldAdminSite):
             page("tickets/<int:pk>/change/", conversation.change, "ticket_change"),
             page("tickets/<int:pk>/people/", conversation.change_people, "ticket_people"),
             page("tickets/<int:pk>/spam/", conversation.spam, "ticket_spam"),
+            page("tickets/<int:pk>/watch/", conversation.watch, "ticket_watch"),
+            page("tickets/<int:pk>/lift/", conversation.lift, "ticket_lift"),
+            page("tickets/<int:pk>/pin/", conversation.pin, "ticket_pin"),
+            page("comments/<int:pk>/take-back/", conversation.take_back, "comment_take_back"),
+            # For staff who forgot their password: no sign-in before these.
+            path("password-reset/", me.PasswordReset.as_view(), name="admin_password_reset"),
+            path("password-reset/sent/", me.PasswordResetDone.as_view(), name="password_reset_done"),
+            path("password-reset/<uidb64>/<token>/", me.PasswordResetConfirm.as_view(), name="password_reset_confirm"),
+            page("me/", me.my_mail, "me"),
+            page("mail-texts/<int:pk>/preview/", texts.preview, "mail_text_preview"),
             page("comments/<int:pk>/decide/", conversation.decide, "comment_decide"),
             page("comments/<int:pk>/html/", conversation.comment_html, "comment_html"),
             page("attachments/<int:pk>/", mail.attachment, "attachment"),

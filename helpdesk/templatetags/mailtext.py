@@ -3,10 +3,13 @@
 import re
 
 from django import template
+from django.conf import settings
+from django.urls import reverse
 from django.utils.html import escape, urlize
 from django.utils.safestring import SafeString, mark_safe
 
-from helpdesk.models import Comment
+from helpdesk import history, markdown
+from helpdesk.models import Comment, Event, Ticket
 
 register = template.Library()
 
@@ -38,3 +41,19 @@ def shown(comment: Comment) -> str:
 def quoted(text: str) -> str:
     """Each line behind `> `."""
     return "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
+
+
+@register.filter
+def marked(text: str) -> SafeString:
+    """Markdown of ours (a signature) as HTML."""
+    return mark_safe(markdown.to_html(text))  # noqa: S308  # sanitised there
+
+
+@register.filter
+def staff_link(ticket: Ticket) -> str:
+    return settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])
+
+
+@register.filter
+def described(event: Event) -> str:
+    return history.describe(event)

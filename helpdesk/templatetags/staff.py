@@ -62,6 +62,30 @@ def delivery(comment: Comment) -> list[OutboundMail]:
 
 
 @register.filter
+def delivery_state(mail: OutboundMail) -> str:
+    """In one word what became of a mail: waiting, delayed, sent, bounced, failed, not sent, cancelled."""
+    if mail.state == OutboundMail.State.QUEUED:
+        return "delayed" if mail.is_delayed else "waiting"
+    return str(mail.get_state_display()).lower()
+
+
+@register.filter
+def undo_seconds(comment: Comment) -> int:
+    """How long an answer can still be taken back: none of its mails has been touched."""
+    mails = [mail for mail in comment.outbound.all() if mail.kind == "reply"]
+    queued = [mail for mail in mails if mail.state == OutboundMail.State.QUEUED]
+    if not queued or any(mail.attempts for mail in mails):
+        return 0
+    return max(0, int((min(mail.next_attempt_at for mail in queued) - timezone.now()).total_seconds()))
+
+
+@register.filter
+def is_ours(comment: Comment) -> bool:
+    """Its HTML is made from an agent's Markdown, so it needs no frame of its own."""
+    return bool(comment.html) and comment.mail_id is None and "cid:" not in comment.html
+
+
+@register.filter
 def files(comment: Comment) -> list[Attachment]:
     """What is listed below a comment: not the pictures that the HTML shows in their place."""
     shown = (comment.html + comment.quoted_html).lower()

@@ -34,7 +34,8 @@ class Served:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"], cwd=ROOT, stdout=self.log, stderr=self.log,
             env={**keep, "VAR_DIR": str(self.folder / "var"), "SMTP_ADDR": f"127.0.0.1:{self.smtp}",
-                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery", **self.environment},
+                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery", "UNDO_SEND_SECONDS": "0",
+                 **self.environment},
         )  # fmt: skip
         wait_for(self._answers, 60)
 

@@ -56,3 +56,13 @@ const kind = () => {
 };
 document.addEventListener("change", kind);
 kind();
+
+// The undo button counts down; when the time is over the page shows what became of the mail.
+for (const form of document.querySelectorAll("[data-undo]")) {
+  let left = Number(form.dataset.undo);
+  const timer = setInterval(() => {
+    left -= 1;
+    if (left > 0) form.querySelector("span").textContent = left;
+    else { clearInterval(timer); form.remove(); }
+  }, 1000);
+}

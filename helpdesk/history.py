@@ -47,6 +47,10 @@ def describe(event: Event) -> str:
         "mail-retried": lambda: f"had the {data['what']} to {data['to']} sent again",
         "mail-cancelled": lambda: f"cancelled the {data['what']} to {data['to']}",
         "mail-failed": lambda: f"could not deliver the {data['what']} to {data['to']}: {data['why']}",
+        "taken-back": lambda: "took an answer back before it was sent",
+        "address-suppressed": lambda: f"sends no more mail to {data['address']}: {data['why']}",
+        "suppression-lifted": lambda: f"lets mail go to {data['address']} again",
+        "pin-issued": lambda: f"issued a PIN to {data['name']}",
         "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
     }  # fmt: skip
     return words[event.kind]() if event.kind in words else event.kind

@@ -1,0 +1,47 @@
+"""Alerts by SMS, Slack, Teams, Telegram and whatever else Apprise knows: a row for each channel, sent by a task."""
+
+import logging
+
+import apprise
+from django.db.models import Q
+
+from helpdesk.models import Alert, AlertChannel, Person, Team, Ticket
+from tasks.ring import ring
+
+# Kinds of Apprise addresses that reach into the machine the helpdesk runs on instead of out of it.
+LOCAL = {"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows", "file"}
+
+
+class NotSent(Exception):
+    """The service did not take it."""
+
+
+def is_valid(url: str) -> bool:
+    if url.partition(":")[0].lower() in LOCAL:
+        return False
+    return bool(apprise.Apprise().add(url))
+
+
+def for_person(person: Person, kind: str, ticket: Ticket, title: str, body: str) -> None:
+    _queue(Q(person=person), kind, ticket, title, body)
+
+
+def for_team(team: Team | None, kind: str, ticket: Ticket, title: str, body: str) -> None:
+    if team is not None:
+        _queue(Q(team=team), kind, ticket, title, body)
+
+
+def send(alert: Alert) -> None:
+    """Raises NotSent with what the service said."""
+    with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
+        service = apprise.Apprise()
+        if not service.add(alert.channel.url):
+            raise NotSent("Apprise does not know the channel's address")
+        if not service.notify(title=alert.title, body=alert.body):
+            raise NotSent(log.getvalue().strip()[:2000] or "the service did not take it")
+
+
+def _queue(owner: Q, kind: str, ticket: Ticket, title: str, body: str) -> None:
+    for channel in AlertChannel.objects.filter(owner, is_active=True):
+        alert = Alert.objects.create(channel=channel, ticket=ticket, kind=kind, title=title[:300], body=body[:2000])
+        ring("tasks.alerts.deliver", alert.pk)

@@ -1,0 +1,32 @@
+"""What a mail provider tells us about mail we sent. django-anymail has checked who says so."""
+
+from typing import Any
+
+from anymail.signals import tracking
+
+from helpdesk import delivery
+from helpdesk.models import OutboundMail
+
+
+def on_event(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
+    """Finds the mail by the provider's id and the recipient, and hands the event on."""
+    mail = _mail(str(event.message_id or ""), str(event.recipient or ""))
+    if mail is None:
+        return
+    why = " ".join(filter(None, (event.reject_reason, event.description, event.mta_response)))
+    # Blocked for its content or by policy is not a dead address; anymail sorts these out.
+    dead = event.event_type == "bounced" and event.reject_reason in {"bounced", "invalid"}
+    delivery.provider_event(mail, str(event.event_type), f"{esp_name}: {why}"[:1000], dead=dead)
+
+
+def connect() -> None:
+    tracking.connect(on_event, weak=False, dispatch_uid="helpdesk provider events")
+
+
+def _mail(message_id: str, recipient: str) -> OutboundMail | None:
+    if not message_id:
+        return None
+    bare = message_id.strip("<>")
+    rows = OutboundMail.objects.select_related("ticket", "comment__author")
+    found = rows.filter(provider_message_id=bare).first() or rows.filter(message_id=bare).first()
+    return found if found is not None and recipient.lower() in {"", found.to_address} else None

@@ -1,0 +1,144 @@
+"""The ways out: the installation's mail server and those of mailboxes that have their own.
+
+A connection is kept for the next mail of the same thread. A way that fails several times in a row is
+left alone for a while (the circuit is open): its mail waits without dialling, then one mail tries.
+"""
+
+import smtplib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import dkim
+from django.conf import settings
+from django.core.mail import get_connection
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from helpdesk.mailurl import read_mail_url
+from helpdesk.models import OutboundMail, Route
+from inbound.models import Mailbox
+
+FAULTS = 3  # in a row, before the circuit opens
+SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=5)
+IDLE_SECONDS = 10.0  # servers hang up on those who stay silent; a connection older than this is not used again
+_kept = threading.local()
+
+
+@contextmanager
+def connection(mailbox: Mailbox) -> Iterator[Any]:
+    """An open mail backend for that mailbox. After an error it is closed and never used again."""
+    identity = getattr(mailbox, "identity", None)
+    url = identity.email_url if identity else ""
+    # Settings that tests or a reload change make a connection of their own.
+    key = (url, settings.EMAIL_BACKEND, getattr(settings, "EMAIL_HOST", ""), getattr(settings, "EMAIL_PORT", 0))
+    backend, used_at = getattr(_kept, "backends", {}).pop(key, (None, 0.0))
+    if backend is not None and not _still_there(backend, used_at):
+        _close(backend)
+        backend = None
+    if backend is None:
+        backend = _new(url)
+        backend.open()
+    try:
+        yield backend
+    except BaseException:
+        _close(backend)
+        raise
+    if isinstance(getattr(backend, "connection", None), smtplib.SMTP):
+        if not hasattr(_kept, "backends"):
+            _kept.backends = {}
+        _kept.backends[key] = (backend, time.monotonic())
+    else:
+        _close(backend)
+
+
+def check_url(url: str) -> None:
+    """Raises ValueError with what is wrong with a mailbox's own mail server."""
+    read_mail_url(url)
+    if url.startswith("file:"):
+        raise ValueError("must begin with smtp://, smtp+tls://, smtps:// or anymail://")
+    try:
+        _new(url)
+    except Exception as error:  # anymail says here which option is missing, in an error of its own
+        raise ValueError(f"{error}") from error
+
+
+def check_dkim_key(pem: str) -> None:
+    """Raises ValueError where that is no private key."""
+    try:
+        dkim.sign(b"From: a@b\r\n\r\n", b"s", b"b", pem.encode(), include_headers=[b"From"])
+    except Exception as error:  # dkimpy's parsers raise what they like
+        raise ValueError("This is not a private key in PEM form.") from error
+
+
+def wait_until(mail: OutboundMail) -> datetime | None:
+    """When the mail may be tried, if its way out is known to fail; None where it may be now.
+
+    Of those who ask once the time has come, one is let through; the others wait for what it finds.
+    """
+    now = timezone.now()
+    route = Route.objects.filter(name=mail.route).first()
+    if route is None or route.open_until is None:
+        return None
+    if route.open_until <= now:
+        probing = Route.objects.filter(pk=route.pk, open_until=route.open_until).update(open_until=now + SHORTEST)
+        return None if probing else now + SHORTEST
+    return route.open_until
+
+
+def failed(name: str, error: str) -> None:
+    """A fault of the way out, not of one mail."""
+    now = timezone.now()
+    Route.objects.get_or_create(name=name)
+    Route.objects.filter(name=name).update(
+        faults=F("faults") + 1, error=error[:2000], failing_since=Coalesce(F("failing_since"), now)
+    )
+    route = Route.objects.get(name=name)
+    if route.faults >= FAULTS:
+        wait = min(LONGEST, SHORTEST * 2 ** min(10, route.faults - FAULTS))
+        Route.objects.filter(pk=route.pk).update(open_until=now + wait)
+
+
+def works(name: str) -> None:
+    """A mail went through: what waited for it is due."""
+    closed = Route.objects.filter(Q(faults__gt=0) | Q(open_until__isnull=False), name=name).update(
+        faults=0, open_until=None, failing_since=None, error=""
+    )
+    if closed:
+        waiting = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED, reason=WAITS)
+        waiting.update(next_attempt_at=timezone.now(), reason="")
+
+
+WAITS = "the mail server fails"
+
+
+def failing() -> list[Route]:
+    """The ways out that are known not to work, for health and the staff pages."""
+    return list(Route.objects.filter(open_until__isnull=False).order_by("name"))
+
+
+def _new(url: str) -> Any:
+    if not url:
+        return get_connection()
+    found = read_mail_url(url)
+    return get_connection(found.backend, **found.options)
+
+
+def _still_there(backend: Any, used_at: float) -> bool:
+    if time.monotonic() - used_at > IDLE_SECONDS:
+        return False
+    try:
+        return bool(backend.connection.noop()[0] == 250)
+    except (smtplib.SMTPException, OSError):
+        return False
+
+
+def _close(backend: Any) -> None:
+    try:
+        backend.close()
+    except Exception:  # noqa: S110  # it is being thrown away
+        pass

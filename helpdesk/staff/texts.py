@@ -1,0 +1,58 @@
+"""A mailbox's own mail texts: how they look, and a test mail."""
+
+from datetime import timedelta
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_http_methods
+
+from helpdesk import access, notify, wording
+from helpdesk.middleware import policy
+from helpdesk.models import Comment, MailTemplate, Person, Ticket
+from inbound.models import Mailbox
+
+
+@xframe_options_sameorigin
+@require_http_methods(["GET", "POST"])
+def preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """The text with sample values, as the customer sees it; POST sends it to the admin who asks."""
+    if not access.is_admin(request.user):
+        raise PermissionDenied
+    found = get_object_or_404(MailTemplate.objects.select_related("mailbox__identity"), pk=pk)
+    said = wording.of_own_text(found.subject, found.body, sample(found.mailbox, request.user))
+    if request.method == "POST":
+        notify.test_mail(request.user, found.mailbox, said)
+        messages.success(request, f"A test mail is on its way to {request.user.email}.")
+        return redirect("admin:mail_text_preview", pk)
+    if "html" in request.GET:
+        response = HttpResponse(said.html)
+        response["Content-Security-Policy"] = policy(
+            script_src="'none'", img_src="'self' data: https:", frame_ancestors="'self'", sandbox=""
+        )
+        return response
+    context = {
+        **admin.site.each_context(request),
+        "title": f"{found.kind}: preview",
+        "text": found,
+        "said": said,
+    }
+    return render(request, "staff/mail_text.html", context)
+
+
+def sample(mailbox: Mailbox, me: Person) -> dict[str, object]:
+    """Believable values for every placeholder. Nothing of it is stored."""
+    customer = Person(email="cleo@example.net", name="Cleo Sample")
+    ticket = Ticket(pk=1042, subject="The printer on the second floor", requester=customer, mailbox=mailbox)
+    said = "Please restart it, and try again.\n\nIf that does not help, we come by **tomorrow morning**."
+    answer = Comment(ticket=ticket, author=me, text=said, html="")
+    earlier = Comment(ticket=ticket, author=customer, text="It prints every page twice.", created_at=timezone.now())
+    return {
+        "ticket": ticket, "person": customer, "mailbox": mailbox, "comment": answer, "earlier": earlier,
+        "agent": wording.agent_name(mailbox, me), "signature": wording.signature(mailbox, me), "code": "123456",
+        "answer_by": timezone.now() + timedelta(hours=4), "language": "en",
+        "link": "https://support.example.com/portal/tickets/1042/",
+    }  # fmt: skip

@@ -1,0 +1,57 @@
+"""How often something may happen: counted in the database, so that every process counts the same.
+
+An attempt is written before it is counted: of many at once, no more than the limit get through.
+"""
+
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+
+from django.utils import timezone
+
+from helpdesk.models import Attempt
+
+
+class Throttled(Exception):
+    """Too many. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many attempts. Try again later.")
+        self.retry_after = retry_after
+
+
+def take(key: str, limit: int, window: timedelta) -> None:
+    """Counts one more under `key`; Throttled where that is more than `limit` in `window`.
+
+    Call it outside a transaction that may be rolled back.
+    """
+    count(key)
+    check(key, limit + 1, window)
+
+
+def check(key: str, limit: int, window: timedelta) -> None:
+    """Throttled where there were `limit` or more in `window`; counts nothing."""
+    since = timezone.now() - window
+    seen = list(
+        Attempt.objects.filter(key=key[:300], at__gt=since).order_by("-at").values_list("at", flat=True)[:limit]
+    )
+    if len(seen) >= limit:
+        raise Throttled(max(1, int((seen[-1] + window - timezone.now()).total_seconds()) + 1))
+
+
+def count(key: str) -> int:
+    """Counts one more; its id for `uncount`."""
+    return Attempt.objects.create(key=key[:300]).pk
+
+
+def uncount(attempt: int) -> None:
+    """It was none after all."""
+    Attempt.objects.filter(pk=attempt).delete()
+
+
+def client_key(address: str) -> str:
+    """One key for one client: an IPv6 client has a whole /64 to choose addresses from."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:100] or "unknown"
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
