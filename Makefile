@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench lock messages clean
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -22,6 +22,11 @@ lock: .venv/all
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements-dev.in -o requirements-dev.txt
+
+# Needs GNU gettext. What it leaves empty or marks fuzzy in helpdesk/locale is to be translated; then once more.
+messages: .venv/all
+	HELPDESK_KEYS=throwaway $(BIN)/python manage.py makemessages -a -i .venv -i tests -i var --add-location file --no-obsolete --no-wrap
+	$(BIN)/pybabel -q compile -d helpdesk/locale -D django
 
 .venv/runtime: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'

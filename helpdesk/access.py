@@ -35,7 +35,10 @@ def tickets(viewer: Viewer) -> QuerySet[Ticket]:
 
 def ticket(viewer: Viewer, pk: int) -> Ticket:
     """Raises Http404 for a ticket that isn't there or isn't theirs."""
-    return get_object_or_404(tickets(viewer).select_related("requester", "assignee", "mailbox", "team"), pk=pk)
+    return get_object_or_404(
+        tickets(viewer).select_related("requester", "assignee", "mailbox", "team", "category", "sla_policy__calendar"),
+        pk=pk,
+    )
 
 
 def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:

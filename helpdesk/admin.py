@@ -17,16 +17,20 @@ from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from helpdesk import access, people, routes
-from helpdesk.actions import outbox, suppression
+from helpdesk.actions import due_times, outbox, suppression
 from helpdesk.kinds import KINDS
 from helpdesk.models import (
     AlertChannel,
     BlockedSender,
+    BusinessCalendar,
+    Category,
     Identity,
     MailTemplate,
     OutboundMail,
     Person,
     PersonAddress,
+    SLAPolicy,
+    SLAStep,
     Suppression,
     Team,
 )
@@ -182,11 +186,52 @@ class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Team)
 class TeamAdmin(ModelAdmin):  # type: ignore[misc]
-    list_display = ["name"]
+    list_display = ["name", "strategy", "lead"]
     search_fields = ["name"]
     filter_horizontal = ["mailboxes"]
-    autocomplete_fields = ["members"]
+    autocomplete_fields = ["members", "lead"]
     inlines = [ChannelInline]
+
+
+class ChangesDueTimes(ModelAdmin):  # type: ignore[misc]
+    """What is saved here decides about due times of tickets that are there already."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        waiting = due_times.work_out_again()
+        if waiting:
+            messages.info(request, f"The due times of {waiting} unsolved tickets are being worked out again.")
+
+
+@admin.register(BusinessCalendar)
+class BusinessCalendarAdmin(ChangesDueTimes):
+    list_display = ["name", "zone", "weekly", "country"]
+
+
+class SLAStepInline(TabularInline):  # type: ignore[misc]
+    model = SLAStep
+    extra = 0
+    verbose_name_plural = "Escalation: what happens when a breach goes on"
+
+
+@admin.register(SLAPolicy)
+class SLAPolicyAdmin(ChangesDueTimes):
+    list_display = ["name", "position", "is_active", "first_response", "next_response", "resolution", "calendar"]
+    inlines = [SLAStepInline]
+    fieldsets = [
+        (None, {"fields": ["name", "position", "is_active"]}),
+        ("For which tickets", {"fields": ["team", "category", "priority", "customer"]}),
+        ("Within which time", {"fields": ["calendar", "first_response", "next_response", "resolution", "warn_at"]}),
+    ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(super().has_delete_permission(request, obj)) and (obj is None or not obj.is_active)
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ["name", "team"]
+    search_fields = ["name"]
 
 
 @admin.register(BlockedSender)
@@ -234,6 +279,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     readonly_fields = ["last_login", "created_at"]
     fieldsets = [
         (None, {"fields": ["email", "name", "role", "is_active", "language", "password"]}),
+        ("At work", {"fields": ["is_away", "calendar", "skills"]}),
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
     add_fieldsets = [(None, {"classes": ["wide"], "fields": ["email", "name", "role", "password1", "password2"]})]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from helpdesk import actions, setup
 from helpdesk.actions import Content
-from helpdesk.models import Comment, OutboundMail, Person, Team, Ticket
+from helpdesk.models import BusinessCalendar, Category, Comment, OutboundMail, Person, SLAPolicy, Team, Ticket
 from inbound import store
 from inbound.message import Envelope
 from inbound.models import InboundMail, Mailbox
@@ -49,6 +49,7 @@ def fill(count: int = 40) -> int:
     agents = [_agent(name, short, mailbox) for name, short in AGENTS]
     team, _ = Team.objects.get_or_create(name="First line")
     team.members.set(agents)
+    _promise()
     made = 0
     for number, raw in enumerate(_mails(count, mailbox, chance)):
         (pk,) = store.accept(raw, Envelope("demo@example.net", (mailbox.address,), "demo"), "demo")
@@ -64,6 +65,25 @@ def fill(count: int = 40) -> int:
         state=OutboundMail.State.CANCELLED, reason="sample data"
     )
     return made
+
+
+def _promise() -> None:
+    """Office hours, and what is promised within them."""
+    calendar, _ = BusinessCalendar.objects.get_or_create(
+        name="Office", defaults={"zone": "Europe/Berlin", "weekly": "mon-fri 08:00-18:00", "country": "DE"}
+    )
+    for position, (name, priority, first, following, solved) in enumerate(
+        (("Urgent", Ticket.Priority.URGENT, 30, 60, 480), ("Standard", None, 240, 480, 2400))
+    ):
+        SLAPolicy.objects.get_or_create(
+            name=name,
+            defaults={
+                "position": position, "priority": priority, "calendar": calendar, "first_response": first,
+                "next_response": following, "resolution": solved,
+            },
+        )  # fmt: skip
+    for name in ("Billing", "Delivery", "Account"):
+        Category.objects.get_or_create(name=name)
 
 
 def _agent(name: str, short: str, mailbox: Mailbox) -> Person:

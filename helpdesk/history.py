@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from helpdesk.models import Event, Ticket
 
 SHOWN = 100
@@ -47,6 +49,10 @@ def describe(event: Event) -> str:
         "mail-retried": lambda: f"had the {data['what']} to {data['to']} sent again",
         "mail-cancelled": lambda: f"cancelled the {data['what']} to {data['to']}",
         "mail-failed": lambda: f"could not deliver the {data['what']} to {data['to']}: {data['why']}",
+        "category": lambda: f"changed the category from {data['from'] or 'none'} to {data['to'] or 'none'}",
+        "sla-warning": lambda: f"warned: {data['target'].lower()} is due {when(data['due'])}",
+        "sla-breach": lambda: f"noted that {data['target'].lower()} was missed; it was due {when(data['due'])}",
+        "sla-escalation": lambda: f"escalated, {data['after']} min after {data['target'].lower()} was missed",
         "taken-back": lambda: "took an answer back before it was sent",
         "address-suppressed": lambda: f"sends no more mail to {data['address']}: {data['why']}",
         "suppression-lifted": lambda: f"lets mail go to {data['address']} again",
@@ -54,3 +60,7 @@ def describe(event: Event) -> str:
         "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
     }  # fmt: skip
     return words[event.kind]() if event.kind in words else event.kind
+
+
+def when(iso: str) -> str:
+    return timezone.localtime(datetime.fromisoformat(iso)).strftime("%-d %b %H:%M")

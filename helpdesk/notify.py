@@ -46,7 +46,7 @@ def acknowledgement(ticket: Ticket, comment: Comment) -> None:
     _queue(
         "acknowledgement", _reader(ticket.requester), ticket.mailbox, ticket, comment,
         parents=[found] if (found := comment.mail.message_id if comment.mail else "") and _fits_header(found) else [],
-        context={"quote": comment.text, "comment": comment},
+        context={"quote": comment.text, "comment": comment, "answer_by": ticket.first_response_due},
     )  # fmt: skip
 
 
@@ -112,6 +112,25 @@ def delivery_failed(mail: OutboundMail, why: str) -> None:
     told = author if author is not None and author.is_staff else mail.ticket.assignee
     if told is not None and told.is_staff:
         _tell_staff("delivery_failed", told, mail.ticket, None, {"mail": mail, "why": why})
+
+
+def sla_warning(ticket: Ticket, person: Person, target: str, due: datetime) -> None:
+    """A target will be missed soon."""
+    _tell_staff("sla_warning", person, ticket, None, {"target": target, "due": due})
+
+
+def sla_breach(ticket: Ticket, person: Person, target: str, due: datetime) -> None:
+    """A target is missed, or was a while ago."""
+    _tell_staff("sla_breach", person, ticket, None, {"target": target, "due": due})
+
+
+def sla_breach_of_team(ticket: Ticket, target: str, due: datetime) -> None:
+    """To the team's channels."""
+    link = settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])
+    alerts.for_team(
+        ticket.team, "sla_breach", ticket, f"[#{ticket.pk}] {target} missed: {ticket.subject}",
+        f"It was due on {timezone.localtime(due):%d %b %H:%M}. {link}",
+    )  # fmt: skip
 
 
 def digest(person: Person, items: Sequence[tuple[Ticket, Sequence[object]]], mailbox: Mailbox) -> None:

@@ -224,6 +224,8 @@ CELERY_BEAT_SCHEDULE = {
     "outbound due": sweep("tasks.outbound.sweep", 1.0),
     "codes due": sweep("tasks.codes.sweep", 1.0),
     "alerts due": sweep("tasks.alerts.sweep", 2.0),
+    "SLA due": sweep("tasks.sla.sweep", 5.0),
+    "tickets to give out": sweep("tasks.sla.route_waiting", 10.0),
     "digests": sweep("tasks.housekeeping.digests", DIGEST_MINUTES * 60.0),
     "beat is alive": sweep("tasks.housekeeping.heartbeat", 10.0),
     "clean up": sweep("tasks.housekeeping.clean_up", 3600.0),

@@ -85,6 +85,9 @@ class Postfix:
         path = self.folder / "log"
         return path.read_text() if path.exists() else ""
 
+    def forget_log(self) -> None:
+        os.truncate(self.folder / "log", 0)
+
     def start(self) -> None:
         self._run("postfix", "start")
         wait_for(lambda: "daemon started" in self.log(), 10, "Postfix to start")

@@ -15,6 +15,7 @@ from helpdesk.actions.moving import reopened_status
 from helpdesk.actions.people import add_participant
 from helpdesk.actions.watching import watch
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
+from helpdesk.sla import clocks
 
 
 def customer_comment(ticket: Ticket, author: Person, content: Content, *, via: str) -> Comment:
@@ -37,7 +38,9 @@ def received(current: Ticket, comment: Comment) -> None:
     if current.status not in (Ticket.Status.OPEN, Ticket.Status.ASSIGNED):
         before, current.status = current.status, reopened_status(current)
         current.resolved_at = current.closed_at = None
+        clocks.moved(current, comment.created_at)
         record(current, "status", None, **{"from": before, "to": current.status, "why": "the customer replied"})
+    clocks.customer_wrote(current, comment.created_at)
     notify.customer_replied(current, comment)
 
 
@@ -77,6 +80,7 @@ def reply(
             waited=current.customer_waits_since.isoformat() if current.customer_waits_since else "",
         )  # fmt: skip
         current.customer_waits_since = None
+        clocks.answered(current, comment.created_at)
         Ticket.objects.filter(pk=current.pk).update(activity_at=timezone.now())
         notify.agent_reply(current, comment, bcc=list(bcc))
     return comment
@@ -97,6 +101,7 @@ def take_back(comment: Comment, *, actor: Person) -> str:
         if said and said.data.get("waited"):
             current.customer_waits_since = datetime.fromisoformat(said.data["waited"])
         text = comment.text
+        clocks.unanswered(current, comment.created_at)
         record(current, "taken-back", actor)
         comment.delete()
     return text

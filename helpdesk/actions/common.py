@@ -34,7 +34,7 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
     current state. The caller's object is brought up to date.
     """
     with transaction.atomic():
-        rows = Ticket.objects.select_related("requester", "assignee", "mailbox", "team")
+        rows = Ticket.objects.select_related("requester", "assignee", "mailbox__identity", "team", "category")
         if connection.vendor == "postgresql":
             rows = rows.select_for_update(of=("self",))
         current = rows.get(pk=ticket.pk)
@@ -46,7 +46,7 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
             current.version += 1
             current.activity_at = timezone.now()
             current.save()
-    for name in (*_FIELDS, "version", "activity_at"):
+    for name in (*_FIELDS, *_FOLLOWING, "version", "activity_at"):
         setattr(ticket, name, getattr(current, name))
 
 
@@ -56,7 +56,12 @@ def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Even
 
 _FIELDS = (
     "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
-    "customer_waits_since", "resolved_at", "closed_at",
+    "customer_waits_since", "resolved_at", "closed_at", "category_id",
+)  # fmt: skip
+# What helpdesk.sla works out from the others.
+_FOLLOWING = (
+    "sla_policy_id", "first_response_due", "next_response_due", "resolution_due", "sla_due_at", "sla_check_at",
+    "is_breached", "first_responded_at",
 )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from helpdesk import notify, search
+from helpdesk.actions.assigning import held_by
 from helpdesk.actions.commenting import received
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.people import add_participant
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
+from helpdesk.sla import clocks
 
 
 def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
@@ -51,6 +53,8 @@ def detach(comment: Comment, *, actor: Person) -> Ticket:
             team=current.team, customer_waits_since=comment.created_at, activity_at=now,
         )  # fmt: skip
         add_participant(ticket, comment.author, Participant.Role.REQUESTER, source="requester", actor=actor)
+        held_by(ticket, actor)
+        clocks.opened(ticket)
         was_held = comment.visibility == Comment.Visibility.HELD
         comment.ticket, comment.visibility, comment.rejected_at = ticket, Comment.Visibility.PUBLIC, None
         comment.save(update_fields=["ticket", "visibility", "rejected_at"])
@@ -76,6 +80,7 @@ def mark_spam(ticket: Ticket, *, actor: Person, block: bool = True) -> None:
             record(current, "status", actor, **{"from": current.status, "to": "closed"})
         current.status, current.is_spam, current.closed_at = Ticket.Status.CLOSED, True, timezone.now()
         current.customer_waits_since = None
+        clocks.ended(current)
         OutboundMail.objects.filter(ticket=current, state=OutboundMail.State.QUEUED).update(
             state=OutboundMail.State.CANCELLED, reason="spam", sealed=""
         )
@@ -93,4 +98,5 @@ def not_spam(ticket: Ticket, *, actor: Person) -> None:
         current.is_spam, current.closed_at = False, None
         current.status = Ticket.Status.ASSIGNED if current.assignee_id else Ticket.Status.OPEN
         BlockedSender.objects.filter(pattern=current.requester.email).delete()
+        clocks.opened(current)
         record(current, "not-spam", actor, unblocked=current.requester.email)

@@ -3,8 +3,11 @@
 from django.utils import timezone
 
 from helpdesk import notify
+from helpdesk.actions.assigning import held_by
 from helpdesk.actions.common import Refused, changing, record
-from helpdesk.models import Person, Team, Ticket
+from helpdesk.models import Category, Person, Team, Ticket
+from helpdesk.sla import clocks
+from tasks.ring import ring
 
 S = Ticket.Status
 # From where to where. `open` and `assigned` are one place for the mover: which one it is follows from
@@ -45,6 +48,7 @@ def set_status(
             raise Refused("It is assigned; take the assignee off to make it open.", "status")
         record(current, "status", actor, **{"from": current.status, "to": wanted})
         current.status = wanted
+        clocks.moved(current, timezone.now())
         current.resolved_at = timezone.now() if wanted == S.RESOLVED else current.resolved_at
         current.closed_at = timezone.now() if wanted == S.CLOSED else None
         if wanted in (S.OPEN, S.ASSIGNED):
@@ -65,6 +69,7 @@ def set_priority(ticket: Ticket, priority: int, *, actor: Person | None, version
         names = dict(Ticket.Priority.choices)
         record(current, "priority", actor, **{"from": names[current.priority], "to": names[priority]})
         current.priority = priority
+        clocks.reconsidered(current)
     return True
 
 
@@ -74,6 +79,26 @@ def set_team(ticket: Ticket, team: Team | None, *, actor: Person | None, version
             return False
         record(current, "team", actor, **{"from": str(current.team or ""), "to": str(team or "")})
         current.team = team
+        held_by(current, actor)
+        clocks.reconsidered(current)
+        if current.assignee_id is None and current.status == S.OPEN:
+            ring("tasks.sla.route", current.pk)
+    return True
+
+
+def set_category(
+    ticket: Ticket, category: Category | None, *, actor: Person | None, version: int | None = None
+) -> bool:
+    """What the ticket is about. One that no department has goes to the category's."""
+    with changing(ticket, version=version) as current:
+        if current.category_id == (category.pk if category else None):
+            return False
+        record(current, "category", actor, **{"from": str(current.category or ""), "to": str(category or "")})
+        current.category = category
+        if category and category.team_id and current.team_id is None:
+            set_team(current, category.team, actor=actor)
+            current.team = category.team
+        clocks.reconsidered(current)
     return True
 
 

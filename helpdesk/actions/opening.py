@@ -9,8 +9,10 @@ from django.utils import timezone
 from helpdesk import alerts, notify
 from helpdesk.actions.common import record
 from helpdesk.actions.content import Content, write_comment
-from helpdesk.models import Comment, Participant, Person, Ticket
+from helpdesk.models import Assignment, Category, Comment, Participant, Person, Team, Ticket
+from helpdesk.sla import clocks
 from inbound.models import Mailbox
+from tasks.ring import ring
 
 
 def open_ticket(
@@ -27,6 +29,7 @@ def open_ticket(
     number: int | None = None,
     at: datetime | None = None,
     priority: int = Ticket.Priority.NORMAL,
+    category: Category | None = None,
 ) -> tuple[Ticket, Comment]:
     """A ticket with its first comment, participants, event and acknowledgement, in one transaction.
 
@@ -36,7 +39,8 @@ def open_ticket(
     with transaction.atomic(savepoint=False):
         ticket = Ticket(
             pk=number, subject=subject.strip()[:500] or "(no subject)", requester=requester, mailbox=mailbox,
-            team=mailbox.teams.order_by("pk").first(), follows=follows, priority=priority, created_at=now,
+            team=(category.team if category else None) or mailbox.teams.order_by("pk").first(), category=category,
+            follows=follows, priority=priority, created_at=now,
             activity_at=now, customer_waits_since=now,
         )  # fmt: skip
         ticket.save(force_insert=True)
@@ -51,11 +55,16 @@ def open_ticket(
             ]
         )
         comment = write_comment(ticket, requester, content, visibility=Comment.Visibility.PUBLIC, via=via)
+        if ticket.team_id:
+            Assignment.objects.create(ticket=ticket, team_id=ticket.team_id, started_at=now)
+        clocks.opened(ticket)
         data = {"via": via} | ({"follows": follows.pk} if follows else {})
         record(ticket, "opened", actor, **data)
         if follows:
             record(follows, "followed-up", actor, by=ticket.pk)
         if acknowledge and mailbox.send_acknowledgement:
             notify.acknowledgement(ticket, comment)
+        if ticket.team and ticket.team.strategy != Team.Strategy.MANUAL:
+            ring("tasks.sla.route", ticket.pk)
         alerts.for_team(ticket.team, "opened", ticket, f"New ticket #{ticket.pk}: {ticket.subject}", comment.text)
     return ticket, comment

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from helpdesk import people
-from helpdesk.actions.common import record
+from helpdesk.actions.common import Refused, record
 from helpdesk.kinds import To, muteable
 from helpdesk.models import Participant, Person, Ticket
 from helpdesk.models.person import STAFF_ROLES
@@ -48,6 +48,14 @@ def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool
     if removed:
         record(ticket, "participant-removed", actor, person=person.pk, name=str(person))
     return bool(removed)
+
+
+def set_away(person: Person, is_away: bool, *, actor: Person) -> None:
+    """Whether tickets come to an agent by themselves. Their own affair, or an admin's."""
+    if actor.pk != person.pk and not actor.is_superuser:
+        raise Refused("Only an admin says that somebody else is away.")
+    person.is_away = is_away
+    person.save(update_fields=["is_away"])
 
 
 def choose_mail(person: Person, *, muted: Iterable[str], language: str | None = None) -> None:

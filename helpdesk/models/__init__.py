@@ -5,15 +5,19 @@ from helpdesk.models.mailing import Alert, AlertChannel, Identity, MailTemplate,
 from helpdesk.models.outbound import BlockedSender, OutboundMail
 from helpdesk.models.participant import Participant, Watcher
 from helpdesk.models.person import Person, PersonAddress
-from helpdesk.models.team import Team
+from helpdesk.models.sla import BusinessCalendar, SLAAlert, SLAClock, SLAPolicy, SLAStep
+from helpdesk.models.team import Assignment, Category, Team
 from helpdesk.models.ticket import MessageRef, Ticket
 
 __all__ = [
     "Alert",
     "AlertChannel",
+    "Assignment",
     "Attachment",
     "Attempt",
     "BlockedSender",
+    "BusinessCalendar",
+    "Category",
     "Comment",
     "EmailCode",
     "Event",
@@ -25,6 +29,10 @@ __all__ = [
     "Person",
     "PersonAddress",
     "Route",
+    "SLAAlert",
+    "SLAClock",
+    "SLAPolicy",
+    "SLAStep",
     "SupportPin",
     "Suppression",
     "Team",

@@ -37,6 +37,13 @@ class Person(AbstractBaseUser):
     name = models.CharField(max_length=200, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.USER)
     is_active = models.BooleanField(default=True, help_text="Off instead of deleting: what they wrote stays.")
+    is_away = models.BooleanField(default=False, help_text="Is given no tickets by itself.")
+    calendar = models.ForeignKey(
+        "helpdesk.BusinessCalendar", on_delete=models.SET_NULL, null=True, blank=True, related_name="agents",
+        verbose_name="working hours",
+    )  # fmt: skip
+    skills = models.ManyToManyField("helpdesk.Category", blank=True, related_name="experts")
+    last_given_at = models.DateTimeField(null=True, editable=False, help_text="When a ticket was last given to them.")
     language = models.CharField(max_length=5, blank=True, help_text="Of mail to them; empty: not known.")
     muted = models.JSONField(default=list, blank=True, help_text="The kinds of mail they don't want.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -27,6 +27,7 @@ class Ticket(models.Model):
     requester = models.ForeignKey("helpdesk.Person", on_delete=models.PROTECT, related_name="requested")
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="tickets")
     team = models.ForeignKey("helpdesk.Team", on_delete=models.SET_NULL, null=True, blank=True)
+    category = models.ForeignKey("helpdesk.Category", on_delete=models.SET_NULL, null=True, blank=True)
     assignee = models.ForeignKey(
         "helpdesk.Person", on_delete=models.SET_NULL, null=True, blank=True, related_name="assigned"
     )
@@ -41,6 +42,14 @@ class Ticket(models.Model):
         output_field=models.BooleanField(),
         db_persist=True,
     )
+    sla_policy = models.ForeignKey("helpdesk.SLAPolicy", on_delete=models.SET_NULL, null=True, blank=True)
+    first_response_due = models.DateTimeField(null=True, blank=True)
+    next_response_due = models.DateTimeField(null=True, blank=True)
+    resolution_due = models.DateTimeField(null=True, blank=True)
+    sla_due_at = models.DateTimeField(null=True, blank=True, help_text="The next of the due times that still run.")
+    sla_check_at = models.DateTimeField(null=True, blank=True, help_text="When the next alert is due.")
+    is_breached = models.BooleanField(default=False, help_text="A target was missed.")
+    first_responded_at = models.DateTimeField(null=True, blank=True)
     is_spam = models.BooleanField(default=False)
     follows = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followed_by",
@@ -65,6 +74,16 @@ class Ticket(models.Model):
             models.Index(fields=["requester", "-activity_at", "-id"], name="ticket_requester"),
             models.Index(fields=["team", "-activity_at", "-id"], name="ticket_team"),
             models.Index(fields=["priority", "-activity_at", "-id"], name="ticket_priority"),
+            models.Index(fields=["is_breached", "-activity_at", "-id"], name="ticket_breached"),
+            models.Index(fields=["category", "-activity_at", "-id"], name="ticket_category"),
+            models.Index(
+                fields=["sla_check_at"], condition=models.Q(sla_check_at__isnull=False), name="ticket_sla_check"
+            ),
+            models.Index(fields=["sla_due_at", "id"], condition=models.Q(status="open"), name="ticket_urgent_open"),
+            models.Index(fields=["-priority", "id"], condition=models.Q(status="open"), name="ticket_first_open"),
+            models.Index(
+                fields=["assignee"], condition=models.Q(status__in=["assigned", "pending"]), name="ticket_active_load"
+            ),
             models.Index(fields=["is_spam", "-activity_at", "-id"], name="ticket_spam"),
         ]
 

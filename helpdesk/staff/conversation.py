@@ -20,7 +20,8 @@ from helpdesk.actions import Content, File, codes, suppression
 from helpdesk.files import discard
 from helpdesk.history import lines
 from helpdesk.middleware import policy
-from helpdesk.models import Comment, Participant, Person, Team, Ticket
+from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
+from helpdesk.sla import explain
 from helpdesk.staff import queues
 from inbound.parse import safe_name
 
@@ -47,6 +48,8 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "rejected": [c for c in held if c.rejected_at],
         "hidden": hidden,
         "history": lines(found),
+        "sla": explain.lines(found),
+        "assignments": list(found.assignments.select_related("team", "person").order_by("-id")[:20]),
         "participants": found.participants.select_related("person").order_by("id"),
         "followed_by": list(found.followed_by.all()[:10]),
         "choices": queues.choices(),
@@ -124,6 +127,9 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     if "team" in post:
         team = Team.objects.filter(pk=int(post["team"])).first() if post["team"].isdigit() else None
         changes.append(lambda seen: actions.set_team(found, team, actor=me, version=seen))
+    if "category" in post:
+        category = Category.objects.filter(pk=int(post["category"])).first() if post["category"].isdigit() else None
+        changes.append(lambda seen: actions.set_category(found, category, actor=me, version=seen))
     if post.get("status") and post["status"] != found.status:
         changes.append(lambda seen: actions.set_status(found, post["status"], actor=me, version=seen))
     for apply in changes:

@@ -30,6 +30,7 @@ def my_mail(request: HttpRequest) -> HttpResponse:
         wanted = set(request.POST.getlist("kind"))
         muted = [kind.slug for kind in kinds if kind.slug not in wanted]
         actions.choose_mail(me, muted=muted, language=request.POST.get("language", ""))
+        actions.set_away(me, "away" in request.POST, actor=me)
         messages.success(request, "Saved.")
         return redirect("admin:me")
     context = {

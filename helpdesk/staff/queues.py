@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from helpdesk import access, search
-from helpdesk.models import Person, Team, Ticket
+from helpdesk.models import Category, Person, Team, Ticket
 
 PAGE = 30
 COUNT_CAP = 100  # an exact count of a million rows would cost more than the page
@@ -30,6 +30,12 @@ QUEUES = [
     Queue("open", "Unassigned", "inbox", lambda rows, me: rows.filter(status=S.OPEN)),
     Queue("mine", "Mine", "assignment_ind", lambda rows, me: rows.filter(assignee=me, is_unsolved__in=[True])),
     Queue("unsolved", "All unsolved", "confirmation_number", lambda rows, me: rows.filter(is_unsolved__in=[True])),
+    Queue(
+        "breached",
+        "Missed their time",
+        "alarm",
+        lambda rows, me: rows.filter(is_breached__in=[True], is_unsolved__in=[True]),
+    ),
     Queue("pending", "Pending", "hourglass_top", lambda rows, me: rows.filter(status=S.PENDING), False),
     Queue("resolved", "Resolved", "task_alt", lambda rows, me: rows.filter(status=S.RESOLVED), False),
     Queue("closed", "Closed", "archive", lambda rows, me: rows.filter(status=S.CLOSED, is_spam=False), False),
@@ -124,6 +130,7 @@ def choices() -> dict[str, list[tuple[int, str]]]:
     """What the list's filters and bulk actions offer."""
     return {
         "agents": [(person.pk, str(person)) for person in access.staff()],
+        "categories": [(category.pk, str(category)) for category in Category.objects.all()],
         "teams": [(team.pk, str(team)) for team in Team.objects.all()],
         "priorities": [(int(value), str(label)) for value, label in Ticket.Priority.choices],
     }

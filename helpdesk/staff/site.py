@@ -24,6 +24,7 @@ class StaffSite(UnfoldAdminSite):
 
         return [
             page("tickets/", tickets.ticket_list, "tickets"),
+            page("tickets/next/", tickets.take_next, "tickets_next"),
             page("tickets/bulk/", tickets.bulk, "tickets_bulk"),
             page("tickets/<int:pk>/", conversation.ticket, "ticket"),
             page("tickets/<int:pk>/reply/", conversation.reply, "ticket_reply"),

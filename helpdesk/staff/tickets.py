@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access, actions
+from helpdesk import access, actions, routing
 from helpdesk.models import Person, Ticket
 from helpdesk.staff import queues
 
@@ -81,3 +81,14 @@ def _change(ticket: Ticket, assignee: str, status: str, actor: Person) -> bool:
     if status:
         changed |= actions.set_status(ticket, status, actor=actor)
     return changed
+
+
+@require_POST
+def take_next(request: HttpRequest) -> HttpResponse:
+    """The most urgent ticket that waits is the agent's."""
+    assert access.is_staff(request.user)
+    try:
+        return redirect("admin:ticket", routing.take_next(request.user).pk)
+    except actions.Refused as why:
+        messages.warning(request, str(why))
+        return redirect("admin:tickets")

@@ -44,6 +44,27 @@ def age(at: datetime) -> str:
 
 
 @register.filter
+def due_in(at: datetime) -> str:
+    """How long until then: in 20 min, in 5 h, in 3 d; what is over, as "late"."""
+    minutes = int((at - timezone.now()).total_seconds() // 60)
+    if minutes < 0:
+        return "late"
+    return (
+        f"in {minutes} min"
+        if minutes < 90
+        else f"in {minutes // 60} h"
+        if minutes < 2880
+        else f"in {minutes // 1440} d"
+    )
+
+
+@register.filter
+def due_class(at: datetime) -> str:
+    seconds = (at - timezone.now()).total_seconds()
+    return "late" if seconds < 0 else "soon" if seconds < 3600 else "running"
+
+
+@register.filter
 def is_risky(item: Attachment) -> bool:
     """A file that runs when it is opened."""
     return item.name.rpartition(".")[2].lower() in _RISKY

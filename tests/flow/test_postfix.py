@@ -77,16 +77,19 @@ def helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Helpdesk]:
             found.kill()
 
 
-@pytest.fixture
-def mta(helpdesk: Helpdesk) -> Iterator[Postfix]:
+@pytest.fixture(scope="module")
+def running(helpdesk: Helpdesk) -> Iterator[Postfix]:
     with postfix(helpdesk.port, "support@example.com", "closed@example.com") as found:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _empty(helpdesk: Helpdesk) -> None:
+@pytest.fixture
+def mta(running: Postfix, helpdesk: Helpdesk) -> Postfix:
+    """With an empty log, as the helpdesk is empty."""
+    running.forget_log()
     with psycopg.connect(helpdesk.database.url, autocommit=True) as connection:
         connection.execute("truncate inbound_inboundmail, helpdesk_ticket cascade")
+    return running
 
 
 def send(port: int, name: str, rcpt: str = "support@example.com") -> None:

@@ -78,3 +78,95 @@ def test_four_workers_make_one_ticket_of_a_thread_however_its_mails_race(url: st
     # Thirty threads: thirty tickets, a comment for parent and reply each, a duplicate each; and one
     # customer, who is sent no more than ten automatic mails.
     assert said.split() == ["30", "60", "90", "10"]
+
+
+RACE = """
+import threading
+from datetime import timedelta
+from django.db import connections
+from django.utils import timezone
+from helpdesk import actions, routing
+from helpdesk.actions import Content
+from helpdesk.models import *
+from helpdesk.sla.sweep import sweep
+from inbound.models import Mailbox
+box = Mailbox.objects.get()
+team = Team.objects.create(name="Race", strategy="least-loaded")
+agents = [Person.objects.create_user(f"agent{n}@example.com", role="agent") for n in range(4)]
+team.members.set(agents)
+calendar = BusinessCalendar.objects.create(name="Always", weekly="always")
+SLAPolicy.objects.create(name="Race", team=team, calendar=calendar, first_response=10, warn_at=0)
+customer = Person.objects.create_user("race@example.net")
+long_ago = timezone.now() - timedelta(hours=1)
+box.teams.set([team])
+for n in range(80):
+    actions.open_ticket(requester=customer, mailbox=box, subject="x", content=Content(text="x"), via="email",
+                        actor=None, acknowledge=False, at=long_ago)
+def work(number):
+    try:
+        agent = agents[number % 4]
+        for round in range(12):
+            if number < 4:
+                routing.route_waiting()
+            else:
+                try:
+                    routing.take_next(agent)
+                except actions.Refused:
+                    pass
+            sweep()
+    finally:
+        connections.close_all()
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+rows = Assignment.objects.filter(person__in=agents)
+print(*[routing.load(a) for a in agents], rows.count(), rows.values("ticket").distinct().count(),
+      SLAAlert.objects.filter(step="breach").count(), Event.objects.filter(kind="sla-breach").count())
+"""
+SWEEP_SLOWLY = """
+import os, time
+from helpdesk import notify
+from helpdesk.sla.sweep import sweep
+from helpdesk.models import Ticket
+from django.utils import timezone
+if os.environ["VAR_DIR"].endswith("killed"):
+    count, whole = 0, notify.sla_breach
+    def dies(*args):
+        global count
+        count += 1
+        whole(*args)
+        if count == 5:
+            os.kill(os.getpid(), 9)
+    notify.sla_breach = dies
+sweep()
+"""
+
+
+def test_eight_workers_give_no_ticket_twice_and_nobody_more_than_the_limit(url: str, tmp_path: Path) -> None:
+    assert manage(url, tmp_path, "migrate", "-v0").wait(60) == 0
+    manage(url, tmp_path, "shell", "-v0", "-c", "from helpdesk import setup; setup.first_rows()").wait(60)
+    process = manage(url, tmp_path, "shell", "-v0", "-c", RACE)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    # Fifteen each and twenty that wait; each breach told once, though eight looked for them.
+    assert said.split() == ["15", "15", "15", "15", "60", "60", "80", "80"]
+
+
+def test_a_beat_that_is_killed_between_two_alerts_leaves_each_told_once(url: str, tmp_path: Path) -> None:
+    undo = (
+        "from helpdesk.models import *; from django.utils import timezone; SLAAlert.objects.all().delete();"
+        "OutboundMail.objects.filter(kind='sla_breach').delete(); Ticket.objects.filter(team__name='Race')"
+        ".update(sla_check_at=timezone.now())"
+    )
+    assert manage(url, tmp_path, "shell", "-v0", "-c", undo).wait(60) == 0
+    assert manage(url, tmp_path / "killed", "shell", "-v0", "-c", SWEEP_SLOWLY).wait(60) == -9
+    beats = [manage(url, tmp_path, "shell", "-v0", "-c", SWEEP_SLOWLY) for _ in range(2)]
+    assert [beat.wait(90) for beat in beats] == [0, 0]
+    count = (
+        "from helpdesk.models import *; m = OutboundMail.objects.filter(kind='sla_breach');"
+        "print(SLAAlert.objects.count(), m.values('ticket').distinct().count(), m.count())"
+    )
+    said, _ = manage(url, tmp_path, "shell", "-v0", "-c", count).communicate(timeout=60)
+    alerts, tickets, mails = map(int, said.split())
+    assert alerts == tickets == 80
+    assert mails == 80  # an assignee each, or the one admin
