@@ -5,12 +5,13 @@ What is not theirs does not exist for them: the answer is 404, never 403, and ne
 
 from typing import TypeGuard
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from helpdesk.models import Attachment, Comment, Participant, Person, Suppression, Ticket
+from helpdesk.models import Attachment, Comment, CustomField, Event, Participant, Person, Suppression, Ticket
 
 Viewer = Person | AnonymousUser
 
@@ -24,8 +25,11 @@ def is_admin(viewer: Viewer) -> TypeGuard[Person]:
 
 
 def tickets(viewer: Viewer) -> QuerySet[Ticket]:
-    """Every ticket for staff; for a customer those they take part in; none for anyone else."""
+    """Every ticket for staff (with AGENTS_SEE=teams, for agents their teams', nobody's, and their own); for a
+    customer those they take part in; none for anyone else."""
     if is_staff(viewer):
+        if settings.AGENTS_SEE == "teams" and not viewer.is_superuser:
+            return Ticket.objects.filter(Q(team=None) | Q(team__in=viewer.teams.all()) | Q(assignee=viewer))
         return Ticket.objects.all()
     if isinstance(viewer, Person) and viewer.is_active:
         mine = Participant.objects.filter(ticket=OuterRef("pk"), person=viewer)
@@ -48,6 +52,44 @@ def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:
         return seen.order_by("created_at", "id")
     tickets(viewer).get(pk=ticket.pk)
     return seen.filter(visibility=Comment.Visibility.PUBLIC).order_by("created_at", "id")
+
+
+def events(viewer: Viewer, ticket: Ticket) -> list[Event]:
+    """The ticket's history, the newest last. Customers see what happened to the ticket, not how staff work."""
+    found = ticket.events.select_related("actor").order_by("-id")
+    if not is_staff(viewer):
+        found = found.filter(kind__in=CUSTOMERS_SEE)
+    return list(reversed(found[:100]))
+
+
+CUSTOMERS_SEE = [
+    "opened",
+    "status",
+    "customer-replied",
+    "replied",
+    "assigned",
+    "priority",
+    "category",
+    "subject",
+    "rated",
+]
+
+
+def custom_fields_of_customers() -> set[str]:
+    return set(CustomField.objects.filter(for_customers=True).values_list("slug", flat=True))
+
+
+def person(viewer: Viewer, pk: int) -> Person:
+    """A customer's profile: their own, or anybody's for staff. Raises Http404."""
+    if isinstance(viewer, Person) and (viewer.pk == pk or viewer.is_staff):
+        return get_object_or_404(Person, pk=pk)
+    raise Http404
+
+
+def attachment_at(viewer: Viewer, name: str) -> Attachment:
+    """The file with that name in the storage. Raises Http404."""
+    found = Attachment.objects.filter(file=name).values_list("pk", flat=True).first()
+    return attachment(viewer, found or 0)
 
 
 def comment(viewer: Viewer, pk: int) -> Comment:

@@ -7,6 +7,7 @@ variables is in README.md.
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -76,6 +77,15 @@ def size(value: str) -> int:
 
 def words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value.lower() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return value.lower()
+
+    return read
 
 
 def address(value: str) -> str:
@@ -292,6 +302,79 @@ ADMIN_EMAIL = setting("ADMIN_EMAIL", "admin@example.com", address)
 ADMIN_PASSWORD = os.environ.get("ADMIN_PASSWORD", "")
 AGENT_MAX_TICKETS = setting("AGENT_MAX_TICKETS", "15", integer(1, 10_000))
 
+AGENTS_SEE = setting("AGENTS_SEE", "all", one_of("all", "teams"))
+ATTACHMENT_MAX_BYTES = setting("ATTACHMENT_MAX_BYTES", "5MB", size)
+ATTACHMENT_TYPES = setting("ATTACHMENT_TYPES", "pdf,jpg,jpeg,png,docx", lambda value: words(value.lower()))
+CLAMAV_ADDR = setting("CLAMAV_ADDR", "off", listener)
+TICKET_LINK_DAYS = setting("TICKET_LINK_DAYS", "30", integer(1, 3650))
+
+# --- The API
+
+JWT_ACCESS_MINUTES = setting("JWT_ACCESS_MINUTES", "15", integer(1, 1440))
+JWT_REFRESH_DAYS = setting("JWT_REFRESH_DAYS", "14", integer(1, 365))
+REQUESTS_A_MINUTE = setting("REQUESTS_A_MINUTE", "60", integer(1, 1_000_000))
+SIGN_INS_A_MINUTE = setting("SIGN_INS_A_MINUTE", "10", integer(1, 1_000_000))
+PASSWORD_RESET_URL = setting("PASSWORD_RESET_URL", PUBLIC_URL + "/portal/password/{uid}/{token}/", str)
+CORS_ALLOWED_ORIGINS = setting("CORS_ALLOWED_ORIGINS", "", words)
+if DEBUG:
+    CORS_ALLOWED_ORIGINS += ["http://localhost:5173", "http://127.0.0.1:5173"]
+CORS_URLS_REGEX = r"^/(?!admin/|portal/).*$"
+CORS_ALLOW_HEADERS = [
+    "accept", "authorization", "content-type", "idempotency-key", "if-match", "user-agent", "x-csrftoken",
+    "x-requested-with",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
+SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_KEY,
+    "ALGORITHM": "HS256",
+    "AUTH_HEADER_TYPES": ("Bearer", "JWT"),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=JWT_REFRESH_DAYS),
+    "UPDATE_LAST_LOGIN": False,
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["helpdesk.api.tokens.Authentication", "helpdesk.api.tokens.SessionOfPages"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.MultiPartParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["helpdesk.api.throttling.PerUser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "helpdesk.api.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "helpdesk.api.schema.Schema",
+    "EXCEPTION_HANDLER": "helpdesk.api.errors.answer",
+    "PAGE_SIZE": 20,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+DJOSER = {
+    "PASSWORD_RESET_CONFIRM_URL": "portal/password/{uid}/{token}",
+    "PASSWORD_RESET_CONFIRM_RETYPE": False,
+    "SEND_ACTIVATION_EMAIL": False,
+    "EMAIL": {"password_reset": "helpdesk.api.accounts.PasswordResetMail"},
+    "SERIALIZERS": {"password_reset": "helpdesk.api.accounts.ResetSerializer"},
+    "HIDE_USERS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Helpdesk API",
+    "DESCRIPTION": "Tickets, comments, attachments and accounts. Every path works with and without its last slash. "
+    "Every error has the shape of Problem.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "StatusEnum": "helpdesk.models.Ticket.Status",
+        "VisibilityEnum": "helpdesk.models.Comment.Visibility",
+        "WrittenVisibilityEnum": ["public", "internal"],
+        "ViaEnum": "helpdesk.models.Comment.Via",
+        "RoleEnum": "helpdesk.models.Person.Role",
+    },
+}
+
 # --- Django
 
 AUTH_USER_MODEL = "helpdesk.Person"
@@ -322,6 +405,12 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "axes",
     "anymail",
+    "corsheaders",
+    "rest_framework",
+    "django_filters",
+    "djoser",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "inbound.apps.InboundConfig",
     "helpdesk.apps.HelpdeskConfig",
     "tasks.apps.TasksConfig",
@@ -329,6 +418,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "helpdesk.api.slashes.either_way",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

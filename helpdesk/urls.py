@@ -4,7 +4,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 
-from helpdesk.health import health
 from helpdesk.unsubscribe import unsubscribe
 
 
@@ -12,11 +11,14 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
+handler404 = "helpdesk.web.not_found"
+handler500 = "helpdesk.web.server_error"
+
 urlpatterns = [
     path("", home),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
-    path("api/health/", health, name="health"),
+    path("", include("helpdesk.api.urls")),
 ]
 
 # Without a secret some providers' posts could be anybody's.

@@ -1,9 +1,22 @@
 """The only way to write: each action is row, event and notification in one transaction, with its `actor`."""
 
+from helpdesk.actions.accounts import register, set_password, verified
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.commenting import customer_comment, hold, note, reply, take_back
 from helpdesk.actions.common import Conflict, Refused, changing, record
 from helpdesk.actions.content import Content, File
+from helpdesk.actions.editing import (
+    delete_comment,
+    delete_ticket,
+    edit_comment,
+    rate,
+    read_custom,
+    set_custom,
+    set_description,
+    set_subject,
+    set_tags,
+    withdraw,
+)
 from helpdesk.actions.holding import admit, detach, mark_spam, not_spam, reject
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
 from helpdesk.actions.opening import open_ticket
@@ -11,7 +24,46 @@ from helpdesk.actions.people import add_participant, choose_mail, person_for, re
 from helpdesk.actions.watching import unwatch, watch
 
 __all__ = [
-    "Conflict", "Content", "File", "Refused", "add_participant", "admit", "assign", "changing", "choose_mail",
-    "customer_comment", "detach", "hold", "mark_spam", "not_spam", "note", "open_ticket", "person_for", "record", "reject", "remove_participant",
-    "reply", "set_away", "set_category", "set_priority", "set_status", "set_team", "take_back", "unwatch", "watch",
-]  # fmt: skip
+    "Conflict",
+    "Content",
+    "File",
+    "Refused",
+    "add_participant",
+    "admit",
+    "assign",
+    "changing",
+    "choose_mail",
+    "customer_comment",
+    "delete_comment",
+    "delete_ticket",
+    "detach",
+    "edit_comment",
+    "hold",
+    "mark_spam",
+    "not_spam",
+    "note",
+    "open_ticket",
+    "person_for",
+    "rate",
+    "read_custom",
+    "record",
+    "register",
+    "reject",
+    "remove_participant",
+    "reply",
+    "set_away",
+    "set_category",
+    "set_custom",
+    "set_description",
+    "set_password",
+    "set_priority",
+    "set_status",
+    "set_subject",
+    "set_tags",
+    "set_team",
+    "take_back",
+    "unwatch",
+    "verified",
+    "watch",
+    "withdraw",
+]

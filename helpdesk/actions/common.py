@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 from django.db import connection, transaction
@@ -40,14 +41,16 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
         current = rows.get(pk=ticket.pk)
         if version is not None and version != current.version:
             raise Conflict(current)
-        before = _fields(current)
+        current.as_saved = _fields(current)  # type: ignore[attr-defined]
         yield current
-        if _fields(current) != before:
+        # An action within this one has brought `current` up to date, and saved what it changed.
+        if _fields(current) != current.as_saved:  # type: ignore[attr-defined]
             current.version += 1
             current.activity_at = timezone.now()
             current.save()
     for name in (*_FIELDS, *_FOLLOWING, "version", "activity_at"):
         setattr(ticket, name, getattr(current, name))
+    ticket.as_saved = _fields(ticket)  # type: ignore[attr-defined]
 
 
 def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Event:
@@ -56,7 +59,7 @@ def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Even
 
 _FIELDS = (
     "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
-    "customer_waits_since", "resolved_at", "closed_at", "category_id",
+    "customer_waits_since", "resolved_at", "closed_at", "category_id", "custom",
 )  # fmt: skip
 # What helpdesk.sla works out from the others.
 _FOLLOWING = (
@@ -66,4 +69,4 @@ _FOLLOWING = (
 
 
 def _fields(ticket: Ticket) -> list[Any]:
-    return [getattr(ticket, name) for name in _FIELDS]
+    return [copy(getattr(ticket, name)) for name in _FIELDS]

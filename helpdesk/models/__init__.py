@@ -1,5 +1,7 @@
+from helpdesk.models.api import IdempotencyKey, TokenFamily, VerifiedAddress
 from helpdesk.models.codes import Attempt, EmailCode, SupportPin
 from helpdesk.models.comment import Attachment, Comment
+from helpdesk.models.custom import CustomField, Rating, Tag
 from helpdesk.models.event import Event
 from helpdesk.models.mailing import Alert, AlertChannel, Identity, MailTemplate, Route, Suppression
 from helpdesk.models.outbound import BlockedSender, OutboundMail
@@ -19,8 +21,10 @@ __all__ = [
     "BusinessCalendar",
     "Category",
     "Comment",
+    "CustomField",
     "EmailCode",
     "Event",
+    "IdempotencyKey",
     "Identity",
     "MailTemplate",
     "MessageRef",
@@ -28,6 +32,7 @@ __all__ = [
     "Participant",
     "Person",
     "PersonAddress",
+    "Rating",
     "Route",
     "SLAAlert",
     "SLAClock",
@@ -35,7 +40,10 @@ __all__ = [
     "SLAStep",
     "SupportPin",
     "Suppression",
+    "Tag",
     "Team",
     "Ticket",
+    "TokenFamily",
+    "VerifiedAddress",
     "Watcher",
 ]

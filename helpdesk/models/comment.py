@@ -32,6 +32,7 @@ class Comment(models.Model):
     quoted_html = models.TextField(blank=True)
     is_automatic = models.BooleanField(default=False, help_text="An auto-reply: it reopens and notifies nobody.")
     held_reason = models.CharField(max_length=100, blank=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
     rejected_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -34,6 +34,7 @@ class Person(AbstractBaseUser):
         ADMIN = "admin", "Admin"
 
     email = AddressField(unique=True)
+    username = models.CharField(max_length=150, unique=True, null=True, blank=True, help_text="For API clients.")
     name = models.CharField(max_length=200, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.USER)
     is_active = models.BooleanField(default=True, help_text="Off instead of deleting: what they wrote stays.")

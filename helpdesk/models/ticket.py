@@ -50,6 +50,7 @@ class Ticket(models.Model):
     sla_check_at = models.DateTimeField(null=True, blank=True, help_text="When the next alert is due.")
     is_breached = models.BooleanField(default=False, help_text="A target was missed.")
     first_responded_at = models.DateTimeField(null=True, blank=True)
+    custom = models.JSONField("custom fields", default=dict, blank=True)
     is_spam = models.BooleanField(default=False)
     follows = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followed_by",
@@ -74,6 +75,7 @@ class Ticket(models.Model):
             models.Index(fields=["requester", "-activity_at", "-id"], name="ticket_requester"),
             models.Index(fields=["team", "-activity_at", "-id"], name="ticket_team"),
             models.Index(fields=["priority", "-activity_at", "-id"], name="ticket_priority"),
+            models.Index(fields=["-created_at", "-id"], name="ticket_created"),
             models.Index(fields=["is_breached", "-activity_at", "-id"], name="ticket_breached"),
             models.Index(fields=["category", "-activity_at", "-id"], name="ticket_category"),
             models.Index(

@@ -13,15 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access
+from helpdesk.downloads import download
 from helpdesk.kinds import KINDS
-from helpdesk.middleware import policy
 from inbound import store
 from inbound.classify import OUR_HEADER
 from inbound.models import InboundMail
 from inbound.route import hops
 
-# Shown in the browser; everything else is downloaded. SVG and HTML are documents, not pictures.
-INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 SHOWN_SOURCE = 500_000
 WITHHELD = "Withheld: this mail holds a code or a link that signs in."
 
@@ -68,22 +66,7 @@ def again(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def attachment(request: HttpRequest, pk: int) -> FileResponse:
-    found = access.attachment(request.user, pk)
-    inline = found.content_type in INLINE
-    try:
-        file = found.file.open("rb")
-    except FileNotFoundError:
-        raise Http404 from None
-    response = FileResponse(
-        file, as_attachment=not inline, filename=found.name,
-        content_type=found.content_type if inline else "application/octet-stream",
-    )  # fmt: skip
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = policy(
-        script_src="'none'", style_src="'none'", frame_ancestors="'self'", sandbox=""
-    )  # fmt: skip
-    response["Cache-Control"] = "private, max-age=3600"
-    return response
+    return download(access.attachment(request.user, pk))
 
 
 @require_GET

@@ -123,7 +123,7 @@ def check_one_ticket_each(helpdesk: Helpdesk, mta: Postfix) -> None:
 
 def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(helpdesk: Helpdesk, mta: Postfix) -> None:
     send_while(helpdesk, mta, lambda: helpdesk.database.stop("immediate"))
-    wait_for(lambda: "said: 451 4.3.0 Temporary fault here" in mta.log(), 10)
+    wait_for(lambda: "said: 451 4.3.0 Temporary fault here" in mta.log(), 20)
     assert mta.queue()
     helpdesk.database.start()
     check_one_ticket_each(helpdesk, mta)

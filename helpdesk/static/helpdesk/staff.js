@@ -9,6 +9,7 @@ document.addEventListener("click", (event) => {
   if (ask && !window.confirm(ask.dataset.confirm)) event.preventDefault();
   const show = event.target.closest("[data-show-images]");
   if (show) {
+    event.preventDefault();
     const frame = show.closest("article").querySelector("iframe");
     frame.src = frame.src.split("?")[0] + "?images";
     show.parentElement.remove();
@@ -18,7 +19,8 @@ document.addEventListener("click", (event) => {
 // A mail's frame is as high as the mail.
 function fit(frame) {
   const page = frame.contentDocument;
-  if (!page || !page.body) return;
+  frame.style.height = "";
+  if (!page || !page.body || page.URL === "about:blank") return;
   const root = page.documentElement;
   const bar = () => (root.scrollWidth > root.clientWidth ? 16 : 0); // a wide table scrolls sideways
   const set = () => { frame.style.height = Math.min(20000, root.scrollHeight + bar()) + "px"; };
@@ -33,6 +35,10 @@ for (const frame of document.querySelectorAll("iframe.hd-mail")) {
 document.addEventListener("toggle", (event) => {
   if (event.target.open) for (const frame of event.target.querySelectorAll("iframe.hd-mail")) fit(frame);
 }, true);
+
+// The queue that is open is in sight where the tabs scroll.
+const tab = document.querySelector(".hd-tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
 
 // A narrower window makes mails higher.
 let width = window.innerWidth;
@@ -52,7 +58,11 @@ document.addEventListener("keydown", (event) => {
 });
 const kind = () => {
   const form = document.getElementById("reply");
-  if (form) form.classList.toggle("hd-note", form.elements.kind.value === "note");
+  if (!form) return;
+  const isNote = form.elements.kind.value === "note", { body } = form.elements;
+  form.classList.toggle("hd-note", isNote);
+  body.dataset.reply ??= body.placeholder;
+  body.placeholder = isNote && !form.querySelector("[name=kind]:disabled") ? body.dataset.note : body.dataset.reply;
 };
 document.addEventListener("change", kind);
 kind();
@@ -62,7 +72,7 @@ for (const form of document.querySelectorAll("[data-undo]")) {
   let left = Number(form.dataset.undo);
   const timer = setInterval(() => {
     left -= 1;
-    if (left > 0) form.querySelector("span").textContent = left;
+    if (left > 0) form.querySelector("[data-left]").textContent = left;
     else { clearInterval(timer); form.remove(); }
   }, 1000);
 }

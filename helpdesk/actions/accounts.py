@@ -1,0 +1,72 @@
+"""Giving people passwords: registering a verified address, and changing one."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from helpdesk import people
+from helpdesk.actions.common import Refused
+from helpdesk.actions.people import person_for
+from helpdesk.models import Person, VerifiedAddress
+
+VERIFIED_FOR = timedelta(minutes=15)
+
+
+def verified(address: str, *, client: str) -> str:
+    """Somebody has shown that they read mail to `address`. A token that proves it elsewhere than at `client`."""
+    token = secrets.token_urlsafe(24)
+    VerifiedAddress.objects.create(
+        address=address, client=client, token_hash=_hash(token), expires_at=timezone.now() + VERIFIED_FOR
+    )
+    return token
+
+
+def register(address: str, password: str, *, name: str, username: str, client: str, verification: str) -> Person:
+    """A customer with a password. The address must just have been verified by the same client, or with its token.
+
+    Someone who has only written mail so far is given the password, and has their tickets. Refused names
+    the field.
+    """
+    if username and not re.fullmatch(r"[\w.@+-]{1,150}", username):
+        raise Refused("A username has letters, digits and @ . + - _ only.", "username")
+    now = timezone.now()
+    with transaction.atomic():
+        waiting = VerifiedAddress.objects.filter(address=address.lower(), used_at=None, expires_at__gt=now)
+        mine = waiting.filter(token_hash=_hash(verification)) if verification else waiting.filter(client=client)
+        latest = mine.order_by("-pk").first()
+        if latest is None:
+            raise Refused("Verify this address first: /api/send_otp/, then /api/verify_otp/.", "email")
+        existing = people.find(address)
+        if existing is not None and (existing.has_usable_password() or existing.is_staff or not existing.is_active):
+            raise Refused("This address is registered already. Sign in, or set a new password.", "email")
+        if username and Person.objects.filter(username=username).exclude(pk=existing.pk if existing else 0).exists():
+            raise Refused("This username is taken.", "username")
+        # The guarded UPDATE lets one of two requests at once through.
+        if not VerifiedAddress.objects.filter(pk=latest.pk, used_at=None).update(used_at=now):
+            raise Refused("Verify this address first: /api/send_otp/, then /api/verify_otp/.", "email")
+        person = existing or person_for(address, name)
+        person.name = person.name or name[:200]
+        person.username = username or None
+        person.set_password(password)
+        try:
+            with transaction.atomic():
+                person.save(update_fields=["name", "username", "password"])
+        except IntegrityError:
+            raise Refused("This username is taken.", "username") from None
+    return person
+
+
+def set_password(person: Person, password: str) -> None:
+    """Every sign-in from before is over: tokens carry a mark of the password."""
+    person.set_password(password)
+    person.save(update_fields=["password"])
+
+
+def _hash(token: str) -> str:
+    return hmac.digest(settings.SECRET_KEY.encode(), token.encode(), hashlib.sha256).hex()

@@ -1,0 +1,92 @@
+"""Every error in one shape: {"error": {"code", "field", "message"}}, with `errors` where several fields fail."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from helpdesk import throttle
+from helpdesk.actions import Conflict, Refused
+
+log = logging.getLogger(__name__)
+
+NAMES = {
+    400: "invalid",
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+}
+
+
+def problem(code: str, message: str, field: str | None = None) -> dict[str, Any]:
+    return {"code": code, "field": field, "message": message}
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """What DRF calls for an exception in a view."""
+    if isinstance(error, Refused):
+        code = "permission_denied" if getattr(error, "is_permission", False) else "refused"
+        body = {"error": problem(code, str(error), error.field or None)}
+        return Response(body, status=403 if getattr(error, "is_permission", False) else 400)
+    if isinstance(error, Conflict):
+        return _conflict(error, context)
+    if isinstance(error, throttle.Throttled):
+        return _throttled(error.retry_after)
+    if isinstance(error, exceptions.Throttled):
+        return _throttled(int(error.wait or 1) + 1)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, DatabaseError | InterfaceError | OSError):
+        # Ours, and it passes: the client is to try again.
+        log.exception("the API cannot answer")
+        body = {"error": problem("unavailable", "Something we depend on is down. Try again in a moment.")}
+        return Response(body, status=503, headers={"Retry-After": "5"})
+    if not isinstance(error, exceptions.APIException):
+        return None
+    headers = {"WWW-Authenticate": found} if (found := getattr(error, "auth_header", "")) else {}
+    if isinstance(error, exceptions.ValidationError):
+        problems = list(_flatten(error.detail))
+        several = {"errors": problems} if len(problems) > 1 else {}
+        return Response({"error": problems[0], **several}, status=error.status_code)
+    detail: Any = error.detail
+    if isinstance(detail, dict):  # simplejwt's
+        message, code = str(detail.get("detail", detail)), str(detail.get("code", "invalid"))
+    else:
+        message, code = str(detail), str(getattr(detail, "code", "") or NAMES.get(error.status_code, "error"))
+    return Response({"error": problem(code, message)}, status=error.status_code, headers=headers)
+
+
+def _conflict(error: Conflict, context: dict[str, Any]) -> Response:
+    from helpdesk.api.serializers import TicketSerializer
+
+    current = TicketSerializer(error.current, context=context).data
+    return Response(
+        {"error": problem("conflict", str(error), "version"), "current": current},
+        status=status.HTTP_409_CONFLICT, headers={"ETag": f'"{error.current.version}"'},
+    )  # fmt: skip
+
+
+def _throttled(seconds: int) -> Response:
+    body = {"error": problem("throttled", f"Too many requests. Try again in {seconds} s.")}
+    return Response(body, status=429, headers={"Retry-After": str(seconds)})
+
+
+def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, Any]]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            inside = "" if name == "non_field_errors" else str(name)
+            yield from _flatten(inner, ".".join(filter(None, (field, inside))))
+    elif isinstance(detail, list | tuple):
+        for number, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from _flatten(inner, f"{field}.{number}" if nested and len(detail) > 1 else field)
+    else:
+        yield problem(str(getattr(detail, "code", "invalid")), str(detail), field or None)

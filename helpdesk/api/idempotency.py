@@ -1,0 +1,85 @@
+"""`Idempotency-Key`: the same request again gives the first answer again, byte for byte, for a day.
+
+The key's row is made in the transaction that does the work, so that they cannot disagree: of two requests
+at once the second waits at the unique row until the first has committed, and gets its answer.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from helpdesk.api.throttling import client
+from helpdesk.models import IdempotencyKey
+from helpdesk.throttle import client_key
+
+KEPT_FOR = timedelta(days=1)
+
+
+class OtherBody(exceptions.APIException):
+    status_code = 422
+    default_code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key was used with another body."
+
+
+def creates(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """For a view's POST that makes something."""
+
+    @functools.wraps(handler)
+    def guarded(self: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+        key = request.headers.get("Idempotency-Key", "").strip()
+        if not key:
+            with transaction.atomic():
+                return handler(self, request, *args, **kwargs)
+        if len(key) > 200 or not key.isprintable():
+            raise exceptions.ValidationError({"Idempotency-Key": "must have no more than 200 printable characters"})
+        user = request.user
+        owner = f"user {user.pk}" if user and user.is_authenticated else f"client {client_key(client(request))}"
+        found = {"owner": owner[:100], "path": request.path[:300], "key": key}
+        print_ = fingerprint(request)
+        IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT_FOR, **found).delete()
+        try:
+            with transaction.atomic():
+                with transaction.atomic():
+                    row = IdempotencyKey.objects.create(fingerprint=print_, **found)
+                response = handler(self, request, *args, **kwargs)
+                row.status, row.body = response.status_code, JSONRenderer().render(response.data)
+                row.headers = {name: value for name, value in response.headers.items() if name in {"Location", "ETag"}}
+                row.save()
+        except IntegrityError:
+            first = IdempotencyKey.objects.filter(**found).first()
+            if first is None:
+                raise
+            if first.fingerprint != print_:
+                raise OtherBody from None
+            row = first
+        return HttpResponse(bytes(row.body), status=row.status, content_type="application/json", headers=row.headers)
+
+    return guarded
+
+
+def fingerprint(request: Request) -> str:
+    """Of the request's fields, and its files by their content; a multipart body's boundary is another each time."""
+    digest = hashlib.sha256(request.method.encode())
+    data = request.data
+    if hasattr(data, "lists"):
+        for name, values in sorted(data.lists()):
+            for value in values:
+                if isinstance(value, UploadedFile):
+                    value.seek(0)
+                    content = hashlib.file_digest(value, "sha256").hexdigest()  # type: ignore[arg-type]
+                    value.seek(0)
+                    value = f"{value.name}\0{content}"
+                digest.update(f"{name}\0{value}\0".encode("utf-8", "surrogatepass"))
+    else:
+        digest.update(JSONRenderer().render(data))
+    return digest.hexdigest()

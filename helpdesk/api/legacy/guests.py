@@ -1,0 +1,104 @@
+"""The guest form of an earlier system: anybody opens a ticket, staff list and move them, an admin deletes."""
+
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from helpdesk import access, actions, throttle
+from helpdesk.api.accounts import Open
+from helpdesk.api.idempotency import creates
+from helpdesk.api.legacy.agents import admin_only, staff_only
+from helpdesk.api.schema import example
+from helpdesk.api.serializers import CleanText, TicketListSerializer, TicketSerializer
+from helpdesk.api.throttling import client
+from helpdesk.api.tickets import TicketFilter, change, files_of, listed, open_for, read, seen_version, shown
+from helpdesk.models import Comment, Person, Ticket
+
+HOUR = timedelta(hours=1)
+
+
+class Guest(serializers.Serializer[Any]):
+    name = CleanText(max_length=200)
+    email = serializers.EmailField(max_length=254)
+    description = CleanText(max_length=100_000)
+    title = CleanText(max_length=500, required=False, default="")
+
+
+class Opened(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    status = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Move(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=Ticket.Status.choices)
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+
+class Add(Open):
+    @extend_schema(
+        request=Guest, responses={201: Opened},
+        examples=[example({"name": "Cleo", "email": "cleo@example.net", "description": "The printer smokes."})],
+    )  # fmt: skip
+    @creates
+    def post(self, request: Request) -> Response:
+        """Opens a ticket for a guest, who gets the acknowledgement by mail."""
+        given = read(Guest, request)
+        ticket = guest_ticket(given, files_of(request), client=client(request), via=Comment.Via.API)
+        said = "Thank you. An acknowledgement is on its way by mail."
+        return Response({"id": ticket.pk, "status": ticket.status, "message": said}, status=201)
+
+
+def guest_ticket(given: dict[str, Any], files: list[Any], *, client: str, via: str) -> Ticket:
+    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
+    one who exists and one who doesn't. Raises Throttled."""
+    address = given["email"].lower()
+    throttle.take(f"guest-from {throttle.client_key(client)}", 20, HOUR)
+    throttle.take(f"guest-for {address}", 10, HOUR)
+    # No name: that would fill in an existing person's. A new one gets it.
+    known = Person.objects.filter(email=address).exists()
+    requester = actions.person_for(address, "" if known else given["name"])
+    text = given["description"].strip()
+    title = given.get("title", "").strip() or text.partition("\n")[0][:100]
+    return open_for(requester, requester, {**given, "title": title}, files, via=via)
+
+
+class StaffTickets(generics.ListAPIView):  # type: ignore[type-arg]
+    """Every ticket, for staff."""
+
+    serializer_class = TicketListSerializer
+    filterset_class = TicketFilter
+
+    def get_queryset(self) -> Any:
+        if getattr(self, "swagger_fake_view", False):
+            return Ticket.objects.none()
+        me = staff_only(self.request)
+        return listed(access.tickets(me)).order_by("-created_at", "-id")
+
+
+class UpdateStatus(APIView):
+    is_versioned = True
+
+    @extend_schema(request=Move, responses=TicketSerializer, examples=[example({"status": "closed"})])
+    def patch(self, request: Request, pk: int) -> Response:
+        """Moves a ticket; for staff."""
+        me = staff_only(request)
+        ticket = access.ticket(me, pk)
+        change(ticket, read(Move, request), request)
+        return shown(access.ticket(me, pk), request)
+
+
+class Delete(APIView):
+    is_versioned = True
+
+    @extend_schema(responses={204: OpenApiResponse(None, "It is gone.")})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Deletes a ticket for good; for admins."""
+        me = admin_only(request)
+        actions.delete_ticket(access.ticket(me, pk), actor=me, version=seen_version(request))
+        return Response(status=204)

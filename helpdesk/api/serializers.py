@@ -1,0 +1,266 @@
+"""What the API says of tickets, comments, files and people. Writing goes through helpdesk.actions."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from helpdesk import access, history
+from helpdesk.models import Attachment, Category, Comment, Event, Person, Ticket
+
+PRIORITIES = {label.lower(): int(value) for value, label in Ticket.Priority.choices}
+PRIORITY_NAMES = {value: name for name, value in PRIORITIES.items()}
+
+
+class PriorityField(serializers.ChoiceField):
+    """By name: low, normal, high, urgent."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=list(PRIORITIES), **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return PRIORITIES[super().to_internal_value(str(data).lower())]
+
+    def to_representation(self, value: Any) -> str:
+        return PRIORITY_NAMES.get(int(value), "normal")
+
+
+class CategoryField(serializers.SlugRelatedField[Category]):
+    """By name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            slug_field="name", **({} if kwargs.get("read_only") else {"queryset": Category.objects.all()}), **kwargs
+        )
+
+    def to_internal_value(self, data: Any) -> Category:
+        if not isinstance(data, str) or "\0" in data:
+            self.fail("invalid")
+        found: Category = super().to_internal_value(data)
+        return found
+
+
+class PersonSerializer(serializers.ModelSerializer[Person]):
+    class Meta:
+        model = Person
+        fields = ["id", "name", "email", "role"]
+        read_only_fields = fields
+
+
+class ProfileSerializer(serializers.ModelSerializer[Person]):
+    first_name = serializers.SerializerMethodField()
+    last_name = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Person
+        fields = ["id", "email", "username", "name", "first_name", "last_name", "role", "language", "created_at"]
+        read_only_fields = fields
+
+    def get_first_name(self, person: Person) -> str:
+        return person.name.partition(" ")[0]
+
+    def get_last_name(self, person: Person) -> str:
+        return person.name.partition(" ")[2]
+
+
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attachment
+        fields = ["id", "name", "content_type", "size", "url", "created_at"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField)
+    def get_url(self, item: Attachment) -> str:
+        return reverse("api-attachment", args=[item.pk])
+
+
+class CommentSerializer(serializers.ModelSerializer[Comment]):
+    author = PersonSerializer(read_only=True)
+    attachments = AttachmentSerializer(many=True, read_only=True)
+    body = serializers.SerializerMethodField()
+    html = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Comment
+        fields = [
+            "id", "author", "body", "html", "visibility", "via", "is_automatic", "attachments", "created_at", "edited_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_body(self, comment: Comment) -> str:
+        return comment.text or comment.quoted_text
+
+    def get_html(self, comment: Comment) -> str:
+        """Sanitised; empty where the comment is plain text."""
+        return comment.html
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    actor = serializers.SerializerMethodField()
+    description = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Event
+        fields = ["id", "kind", "actor", "description", "created_at"]
+        read_only_fields = fields
+
+    def get_actor(self, event: Event) -> str:
+        return str(event.actor) if event.actor else "Helpdesk"
+
+    def get_description(self, event: Event) -> str:
+        return history.describe(event)
+
+
+class TicketListSerializer(serializers.ModelSerializer[Ticket]):
+    """A ticket without what was said on it."""
+
+    title = serializers.CharField(source="subject", read_only=True)
+    requester = PersonSerializer(read_only=True)
+    assigned_to = PersonSerializer(source="assignee", read_only=True)
+    priority = PriorityField(read_only=True)
+    category = CategoryField(read_only=True)
+    team = serializers.SerializerMethodField()
+    tags = serializers.SerializerMethodField()
+    custom_fields = serializers.SerializerMethodField()
+    updated_at = serializers.DateTimeField(source="activity_at", read_only=True)
+
+    class Meta:
+        model = Ticket
+        fields = [
+            "id", "title", "status", "priority", "category", "team", "tags", "custom_fields", "requester", "assigned_to",
+            "is_breached", "first_response_due", "next_response_due", "resolution_due", "version", "created_at",
+            "updated_at", "resolved_at", "closed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_team(self, ticket: Ticket) -> str | None:
+        return ticket.team.name if ticket.team else None
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_tags(self, ticket: Ticket) -> list[str]:
+        return sorted(tag.name for tag in ticket.tags.all())
+
+    @extend_schema_field(serializers.DictField())
+    def get_custom_fields(self, ticket: Ticket) -> dict[str, Any]:
+        request = self.context.get("request")
+        if request is not None and access.is_staff(request.user):
+            return dict(ticket.custom)
+        shown = self.context.setdefault("shown_fields", None)
+        if shown is None:
+            shown = self.context["shown_fields"] = access.custom_fields_of_customers()
+        return {name: value for name, value in ticket.custom.items() if name in shown}
+
+
+class TicketSerializer(TicketListSerializer):
+    """A ticket with its comments, attachments and history, as its reader may see them."""
+
+    description = serializers.SerializerMethodField()
+    comments = serializers.SerializerMethodField()
+    attachments = serializers.SerializerMethodField()
+    history = serializers.SerializerMethodField()
+
+    class Meta(TicketListSerializer.Meta):
+        fields = [*TicketListSerializer.Meta.fields, "description", "comments", "attachments", "history"]
+        read_only_fields = fields
+
+    def _comments(self, ticket: Ticket) -> list[Comment]:
+        cached: dict[int, list[Comment]] = self.context.setdefault("comments", {})
+        if ticket.pk not in cached:
+            cached[ticket.pk] = list(access.comments(self.context["request"].user, ticket))
+        return cached[ticket.pk]
+
+    def get_description(self, ticket: Ticket) -> str:
+        found = self._comments(ticket)
+        return (found[0].text or found[0].quoted_text) if found else ""
+
+    @extend_schema_field(CommentSerializer(many=True))
+    def get_comments(self, ticket: Ticket) -> Any:
+        return CommentSerializer(self._comments(ticket), many=True, context=self.context).data
+
+    @extend_schema_field(AttachmentSerializer(many=True))
+    def get_attachments(self, ticket: Ticket) -> Any:
+        files = [item for comment in self._comments(ticket) for item in comment.attachments.all()]
+        return AttachmentSerializer(files, many=True, context=self.context).data
+
+    @extend_schema_field(EventSerializer(many=True))
+    def get_history(self, ticket: Ticket) -> Any:
+        return EventSerializer(access.events(self.context["request"].user, ticket), many=True).data
+
+
+# --- What clients send
+
+
+class CleanText(serializers.CharField):
+    """Text that a database takes: no NUL, no half of a surrogate pair."""
+
+    def to_internal_value(self, data: Any) -> str:
+        value = str(super().to_internal_value(data))
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise serializers.ValidationError("Not a valid string.") from None
+        return value
+
+
+class TicketCreate(serializers.Serializer[Any]):
+    title = CleanText(max_length=500)
+    description = CleanText(max_length=100_000)
+    priority = PriorityField(required=False)
+    category = CategoryField(required=False, allow_null=True)
+    custom_fields = serializers.JSONField(required=False, help_text="An object: the field's name to its value.")
+    tags = serializers.ListField(child=CleanText(max_length=50), required=False, max_length=30, help_text="Staff only.")
+    customer = serializers.EmailField(required=False, help_text="Staff: for whom it is opened.")
+    attachments = serializers.ListField(child=serializers.FileField(), required=False, help_text="Several files.")
+
+
+class TicketUpdate(serializers.Serializer[Any]):
+    title = CleanText(max_length=500, required=False)
+    description = CleanText(max_length=100_000, required=False)
+    priority = PriorityField(required=False)
+    category = CategoryField(required=False, allow_null=True)
+    custom_fields = serializers.JSONField(required=False)
+    tags = serializers.ListField(child=CleanText(max_length=50), required=False, max_length=30)
+    status = serializers.ChoiceField(choices=Ticket.Status.choices, required=False, help_text="Staff only.")
+    assigned_to = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**62, help_text="A person's id. Staff only.")  # fmt: skip
+    team = CleanText(required=False, allow_null=True, help_text="A team's name. Staff only.")
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+
+class CommentCreate(serializers.Serializer[Any]):
+    body = CleanText(max_length=100_000, allow_blank=True, required=False, default="")
+    visibility = serializers.ChoiceField(choices=["public", "internal"], default="public")
+    attachments = serializers.ListField(child=serializers.FileField(), required=False)
+
+
+class CommentUpdate(serializers.Serializer[Any]):
+    body = CleanText(max_length=100_000)
+
+
+class Uploads(serializers.Serializer[Any]):
+    attachments = serializers.ListField(child=serializers.FileField(), required=False)
+    file = serializers.FileField(required=False)
+    visibility = serializers.ChoiceField(choices=["public", "internal"], default="public")
+
+
+class BulkChange(serializers.Serializer[Any]):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**62), min_length=1, max_length=200
+    )
+    status = serializers.ChoiceField(choices=Ticket.Status.choices, required=False)
+    priority = PriorityField(required=False)
+    assigned_to = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**62)
+    team = CleanText(required=False, allow_null=True)
+
+
+class Skipped(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class BulkAnswer(serializers.Serializer[Any]):
+    changed = serializers.IntegerField()
+    skipped = Skipped(many=True)

@@ -1,0 +1,48 @@
+"""So many requests a minute: counted in the cache, which all processes share where it is Redis."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from helpdesk.throttle import client_key
+
+
+class PerUser(BaseThrottle):
+    """REQUESTS_A_MINUTE of a user, or of a client that is not signed in."""
+
+    name = "all"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        user = request.user
+        # Pages of ours, and clients: whoever is signed in counts alone.
+        who = f"user:{user.pk}" if user and user.is_authenticated else client_key(client(request))
+        minute = int(time.time()) // 60
+        key = f"throttle:{self.name}:{minute}:{who}"
+        cache.add(key, 0, timeout=90)
+        try:
+            return bool(cache.incr(key) <= self.limit())
+        except ValueError:  # it went out of the cache in between
+            return True
+
+    def wait(self) -> float:
+        return 60 - time.time() % 60
+
+    def limit(self) -> int:
+        return int(settings.REQUESTS_A_MINUTE)
+
+
+class SigningIn(PerUser):
+    """SIGN_INS_A_MINUTE of a client, for whatever signs in or asks for a code."""
+
+    name = "sign-in"
+
+    def limit(self) -> int:
+        return int(settings.SIGN_INS_A_MINUTE)
+
+
+def client(request: Request) -> str:
+    return str(request.META.get("REMOTE_ADDR") or "")

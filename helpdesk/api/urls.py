@@ -1,0 +1,67 @@
+"""Every path of the API. Each works with and without its last slash (helpdesk.api.slashes)."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from helpdesk.api import accounts, meta, tickets
+from helpdesk.api.legacy import agents, guests, profiles
+from helpdesk.health import health
+from helpdesk.middleware import policy
+
+
+@extend_schema(exclude=True)
+class Docs(SpectacularSwaggerView):
+    """Swagger's page, from our own static files."""
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().get(request, *args, **kwargs)
+        response.headers["Content-Security-Policy"] = policy(script_src="'self' 'unsafe-inline'")
+        return response
+
+
+reset = accounts.Accounts.as_view
+
+urlpatterns = [
+    path("api/send_otp/", accounts.SendOtp.as_view()),
+    path("api/verify_otp/", accounts.VerifyOtp.as_view()),
+    path("auth/users/", accounts.Register.as_view()),
+    path("auth/users/me/", accounts.Me.as_view()),
+    path("auth/users/reset_password/", reset({"post": "reset_password"})),
+    path("auth/users/reset_password_confirm/", reset({"post": "reset_password_confirm"})),
+    path("auth/users/set_password/", accounts.ChangePassword.as_view()),
+    path("auth/jwt/create/", accounts.CreateToken.as_view()),
+    path("auth/jwt/refresh/", accounts.RefreshToken.as_view()),
+    path("auth/jwt/verify/", accounts.VerifyToken.as_view()),
+    path("auth/jwt/logout/", accounts.SignOut.as_view()),
+    path("signup/", accounts.SignUp.as_view()),
+    path("login/", accounts.Login.as_view()),
+    path("logout/", accounts.SignOut.as_view()),
+    path("api/users/login/", accounts.PinLogin.as_view()),
+    path("api/token/refresh/", accounts.RefreshToken.as_view()),
+    path("api/tickets/", tickets.TicketList.as_view()),
+    path("api/tickets/bulk/", tickets.Bulk.as_view()),
+    path("api/tickets/<int:pk>/", tickets.TicketDetail.as_view()),
+    path("api/tickets/<int:pk>/comments/", tickets.CommentList.as_view()),
+    path("api/tickets/<int:pk>/comments/<int:comment>/", tickets.CommentDetail.as_view()),
+    path("api/tickets/<int:pk>/attachments/", tickets.AttachmentList.as_view()),
+    path("api/attachments/<int:pk>/", tickets.AttachmentDownload.as_view(), name="api-attachment"),
+    path("media/tickets/<int:ticket>/<str:name>/", tickets.Media.as_view()),
+    path("api/agent/tickets/", agents.Desk.as_view()),
+    path("api/agent/tickets/claim/", agents.ClaimTicket.as_view()),
+    path("add/", guests.Add.as_view()),
+    path("update_status/<int:pk>/", guests.UpdateStatus.as_view()),
+    path("delete/<int:pk>/", guests.Delete.as_view()),
+    path("tickets/", guests.StaffTickets.as_view()),
+    path("profiles/<int:profile_id>/tickets/", profiles.ProfileTickets.as_view()),
+    path("tickets/<int:pk>/", profiles.ProfileTicket.as_view()),
+    path("tickets/<int:pk>/messages/", profiles.Messages.as_view()),
+    path("tickets/<int:pk>/messages/<int:message_id>/", profiles.OneMessage.as_view()),
+    path("api/_meta/", meta.Meta.as_view()),
+    path("api/health/", health, name="health"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", Docs.as_view(url_name="schema"), name="docs"),
+    path(".well-known/hackathon.json", meta.well_known),
+]

@@ -1,0 +1,58 @@
+"""What the API keeps for itself: who is signed in, what was answered already, and addresses just verified."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from inbound.fields import AddressField
+
+
+class TokenFamily(models.Model):
+    """One sign-in: the refresh tokens that followed from each other. Only the newest of them is good; an
+    older one that turns up again was stolen, or its thief's was, and ends them all."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="token_families")
+    current = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that made something, to be given again for a day."""
+
+    owner = models.CharField(max_length=100, help_text="The person, or the client of somebody unknown.")
+    key = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.BinaryField(default=b"")
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "path", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class VerifiedAddress(models.Model):
+    """Somebody has just shown that they read mail to this address: worth one registration, for 15 minutes."""
+
+    address = AddressField()
+    client = models.CharField(max_length=100)
+    token_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["address", "-id"], name="verified_latest")]
+
+    def __str__(self) -> str:
+        return str(self.address)

@@ -1,0 +1,24 @@
+"""What is said where nothing is, or something broke: a page to people, the API's shape to programs."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from helpdesk.api.errors import problem
+
+PAGES = ("/admin/", "/portal/", "/static/", "/unsubscribe/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _for_people(request):
+        return render(request, "page.html", {"title": "There is nothing here."}, status=404)
+    return JsonResponse({"error": problem("not_found", "There is nothing here.")}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if _for_people(request):
+        return render(None, "page.html", {"title": "Something went wrong here. Try again in a moment."}, status=500)
+    return JsonResponse({"error": problem("server_error", "Something went wrong here.")}, status=500)
+
+
+def _for_people(request: HttpRequest) -> bool:
+    return request.path.startswith(PAGES) or "text/html" in request.headers.get("Accept", "")
