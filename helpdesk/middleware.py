@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 # Alpine, which the staff pages' look is built on, evaluates expressions in attributes: 'unsafe-eval'.
 # No inline script runs anywhere; images come from here alone unless a page says otherwise.
@@ -31,5 +32,23 @@ def content_security_policy(
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", policy())
         return response
+
+    return middleware
+
+
+def language_of_customers(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """The customers' pages speak the language of who is signed in, or of their browser."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(("/portal/", "/unsubscribe/")):
+            return get_response(request)
+        user = getattr(request, "user", None)
+        language = getattr(user, "language", "") or translation.get_language_from_request(request)
+        with translation.override(language):
+            response = get_response(request)
+            response.headers["Content-Language"] = language
+            return response
 
     return middleware

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from helpdesk import alerts, participants, wording
 from helpdesk.kinds import KINDS, Kind, To
+from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
 from helpdesk.secrets import seal
 from inbound.headers import one_line
@@ -196,6 +197,8 @@ def _queue(
     if person is not None and about.can_mute and kind in person.muted:
         return None
     links = {"staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])} if ticket else {}
+    if ticket and person and about.to is To.CUSTOMER:
+        links["link"] = ticket_link(ticket, person)
     said = wording.render(
         kind, {"ticket": ticket, "person": person, "mailbox": mailbox, **links, **context}, mailbox=mailbox,
         language=language or language_of(person, mailbox),

@@ -427,6 +427,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "helpdesk.middleware.content_security_policy",
+    "helpdesk.middleware.language_of_customers",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "helpdesk.urls"

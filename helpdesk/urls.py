@@ -8,7 +8,7 @@ from helpdesk.unsubscribe import unsubscribe
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    return redirect("admin:index")
+    return redirect("portal:tickets")
 
 
 handler404 = "helpdesk.web.not_found"
@@ -16,6 +16,7 @@ handler500 = "helpdesk.web.server_error"
 
 urlpatterns = [
     path("", home),
+    path("portal/", include("helpdesk.portal.urls")),
     path("admin/", admin.site.urls),
     path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
     path("", include("helpdesk.api.urls")),

@@ -80,6 +80,7 @@ def test_the_pages_write_through_actions_only() -> None:
         f"{module}:{node.lineno}"
         for module, path in modules()
         if module.startswith(("helpdesk.staff", "helpdesk.portal", "helpdesk.api"))
+        and module != "helpdesk.api.idempotency"  # its rows are its own affair
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from helpdesk import access, actions, search, uploads
-from helpdesk.actions import Content, Refused
+from helpdesk import access, actions, search
+from helpdesk.actions import Refused
 from helpdesk.api.idempotency import creates
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import (
@@ -34,9 +34,8 @@ from helpdesk.api.serializers import (
     Uploads,
 )
 from helpdesk.downloads import download
-from helpdesk.files import reserve_ticket_number
 from helpdesk.models import Category, Comment, Person, Tag, Team, Ticket
-from inbound.models import Mailbox
+from helpdesk.posting import as_object, open_for, refused_to, say
 
 BIGGEST = 2**62
 
@@ -141,30 +140,6 @@ def opened(request: Request) -> Response:
     return shown(found, request, status.HTTP_201_CREATED)
 
 
-def open_for(
-    requester: Person, actor: Person, given: dict[str, Any], files: list[Any], *, via: str, priority: int = 2
-) -> Ticket:
-    """What the API and the portal do to open a ticket. Refused names the field that is wrong."""
-    custom = actions.read_custom(
-        _object(given.get("custom_fields")), for_customer=not actor.is_staff, complete=not actor.is_staff
-    )  # fmt: skip
-    uploads.check(files)
-    mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
-    if mailbox is None:
-        raise Refused("There is no mailbox to answer from.")
-    with transaction.atomic():
-        number = reserve_ticket_number() if files else None
-        stored = uploads.store(number, files, via) if number else ()
-        ticket, _ = actions.open_ticket(
-            requester=requester, mailbox=mailbox, subject=" ".join(given["title"].split()),
-            content=Content(text=given["description"].replace("\r\n", "\n").strip(), files=stored), via=via, actor=actor,
-            priority=priority, category=given.get("category"), number=number,
-        )  # fmt: skip
-        if custom := {name: value for name, value in custom.items() if value is not None}:
-            actions.set_custom(ticket, custom, actor=actor)
-    return ticket
-
-
 class TicketDetail(APIView):
     """A ticket with its comments, attachments and history."""
 
@@ -226,7 +201,7 @@ def change(ticket: Ticket, given: dict[str, Any], request: Request) -> None:
         _owner_may(ticket, me)
         steps.append(lambda row: actions.set_category(row, given["category"], actor=me))
     if "custom_fields" in given:
-        steps.append(lambda row: actions.set_custom(row, _object(given["custom_fields"]), actor=me))
+        steps.append(lambda row: actions.set_custom(row, as_object(given["custom_fields"]), actor=me))
     if "tags" in given:
         steps.append(lambda row: actions.set_tags(row, given["tags"], actor=me))
     if "team" in given:
@@ -322,22 +297,6 @@ def said(request: Request, ticket: Ticket, text: str, visibility: str) -> Respon
     comment = say(ticket, request.user, text, files_of(request), visibility=visibility, via=Comment.Via.API)
     found = access.comment(request.user, comment.pk)
     return Response(CommentSerializer(found, context={"request": request}).data, status=201)
-
-
-def say(ticket: Ticket, me: Any, text: str, files: list[Any], *, visibility: str, via: str) -> Comment:
-    """What the API and the portal do to write on a ticket."""
-    text = text.replace("\r\n", "\n").strip()
-    if not text and not files:
-        raise Refused("Write something first.", "body")
-    if visibility == Comment.Visibility.INTERNAL and not me.is_staff:
-        raise refused_to("Only staff write internal notes.", "visibility")
-    uploads.check(files)
-    content = Content(text=text, files=uploads.store(ticket.pk, files, via) if files else ())
-    if visibility == Comment.Visibility.INTERNAL:
-        return actions.note(ticket, content, actor=me, via=via)
-    if me.is_staff:
-        return actions.reply(ticket, content, actor=me, via=via)
-    return actions.customer_comment(ticket, me, content, via=via)
 
 
 class CommentDetail(APIView):
@@ -446,13 +405,6 @@ def files_of(request: Request) -> list[Any]:
     return [upload for _, uploads_ in request.FILES.lists() for upload in uploads_] if request.FILES else []
 
 
-def refused_to(message: str, field: str = "") -> Refused:
-    """403: that is not theirs to do. What they may not see is 404 before it comes to that."""
-    refused = Refused(message, field)
-    refused.is_permission = True  # type: ignore[attr-defined]
-    return refused
-
-
 def _owner_may(ticket: Ticket, me: Person) -> None:
     if me.is_staff:
         return
@@ -467,15 +419,6 @@ def _comment(request: Request, ticket: int, pk: int) -> Comment:
     if found.ticket_id != ticket:
         raise Http404
     return found
-
-
-def _object(value: Any) -> dict[str, Any]:
-    """Custom fields: an object; in a multipart request, one written as JSON."""
-    if value in (None, ""):
-        return {}
-    if not isinstance(value, dict):
-        raise Refused("must be an object", "custom_fields")
-    return value
 
 
 def _named(manager: Any, value: str) -> QuerySet[Any]:

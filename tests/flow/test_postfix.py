@@ -18,6 +18,12 @@ from tests.services import Postgres, free_port, postgres, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = 60
+PREPARE = """
+from django.core.management import call_command
+from helpdesk.setup import first_rows
+call_command("migrate", verbosity=0)
+first_rows()
+"""
 PROCESS = """
 from inbound.models import InboundMail
 from tasks.inbound import process
@@ -68,8 +74,7 @@ class Helpdesk:
 def helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Helpdesk]:
     with postgres() as database:
         found = Helpdesk(tmp_path_factory.mktemp("helpdesk"), database, free_port())
-        found.manage("migrate", "-v0")
-        found.manage("setup")
+        found.manage("shell", "-v0", "-c", PREPARE)
         found.start()
         try:
             yield found

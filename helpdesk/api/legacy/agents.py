@@ -11,8 +11,9 @@ from rest_framework.views import APIView
 from helpdesk import access, actions, routing
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import TicketListSerializer, TicketSerializer
-from helpdesk.api.tickets import listed, read, refused_to, shown
+from helpdesk.api.tickets import listed, read, shown
 from helpdesk.models import Person, Ticket
+from helpdesk.posting import refused_to
 
 SHOWN = 15
 

@@ -1,6 +1,5 @@
 """The guest form of an earlier system: anybody opens a ticket, staff list and move them, an admin deletes."""
 
-from datetime import timedelta
 from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -9,17 +8,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from helpdesk import access, actions, throttle
+from helpdesk import access, actions
 from helpdesk.api.accounts import Open
 from helpdesk.api.idempotency import creates
 from helpdesk.api.legacy.agents import admin_only, staff_only
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import CleanText, TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
-from helpdesk.api.tickets import TicketFilter, change, files_of, listed, open_for, read, seen_version, shown
-from helpdesk.models import Comment, Person, Ticket
-
-HOUR = timedelta(hours=1)
+from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
+from helpdesk.models import Comment, Ticket
+from helpdesk.posting import guest_ticket
 
 
 class Guest(serializers.Serializer[Any]):
@@ -52,20 +50,6 @@ class Add(Open):
         ticket = guest_ticket(given, files_of(request), client=client(request), via=Comment.Via.API)
         said = "Thank you. An acknowledgement is on its way by mail."
         return Response({"id": ticket.pk, "status": ticket.status, "message": said}, status=201)
-
-
-def guest_ticket(given: dict[str, Any], files: list[Any], *, client: str, via: str) -> Ticket:
-    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
-    one who exists and one who doesn't. Raises Throttled."""
-    address = given["email"].lower()
-    throttle.take(f"guest-from {throttle.client_key(client)}", 20, HOUR)
-    throttle.take(f"guest-for {address}", 10, HOUR)
-    # No name: that would fill in an existing person's. A new one gets it.
-    known = Person.objects.filter(email=address).exists()
-    requester = actions.person_for(address, "" if known else given["name"])
-    text = given["description"].strip()
-    title = given.get("title", "").strip() or text.partition("\n")[0][:100]
-    return open_for(requester, requester, {**given, "title": title}, files, via=via)
 
 
 class StaffTickets(generics.ListAPIView):  # type: ignore[type-arg]

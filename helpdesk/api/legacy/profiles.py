@@ -26,13 +26,12 @@ from helpdesk.api.tickets import (
     _comment,
     files_of,
     listed,
-    open_for,
     read,
-    refused_to,
     said,
     shown,
 )
 from helpdesk.models import Comment, Participant, Ticket
+from helpdesk.posting import open_for, refused_to
 
 
 class Message(serializers.Serializer[Any]):

@@ -1,0 +1,140 @@
+"""How a customer comes in: a code by mail, or a PIN that staff gave them. Staff have their own site."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import login, logout, views
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from helpdesk import access, throttle
+from helpdesk.actions import Refused, codes
+from helpdesk.models import EmailCode, Person
+
+BACKEND = "helpdesk.auth.EmailBackend"
+
+
+P = ParamSpec("P")
+
+
+def customers_only(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """For pages of whoever is signed in as a customer; others are asked to, and staff are sent to their site."""
+
+    @wraps(view)
+    @never_cache
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if access.is_staff(request.user):
+            return redirect("admin:index")
+        if not request.user.is_authenticated:
+            return redirect(f"{reverse('portal:sign_in')}?{urlencode({'next': request.get_full_path()})}")
+        return view(request, *args, **kwargs)
+
+    return guarded  # type: ignore[return-value]
+
+
+class AddressForm(forms.Form):
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Asks for the address; a code goes there if it is a customer's. The page says the same for everyone."""
+    if request.method == "GET" and request.user.is_authenticated:
+        return redirect("portal:tickets")
+    form = AddressForm(request.POST or None)
+    if (wanted := request.GET.get("next", "")) and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        request.session["portal-next"] = wanted
+    if request.method == "POST" and form.is_valid():
+        address = form.cleaned_data["email"].lower()
+        try:
+            codes.send_code(EmailCode.Purpose.SIGN_IN, address, client=_client(request), language=get_language() or "")
+        except (throttle.Throttled, Refused) as why:
+            form.add_error(
+                None, _("Too many attempts. Try again later.") if isinstance(why, throttle.Throttled) else str(why)
+            )
+        else:
+            request.session["portal-address"] = address
+            return redirect("portal:enter_code")
+    return render(request, "portal/sign_in.html", {"form": form, "title": _("Sign in")})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def enter_code(request: HttpRequest) -> HttpResponse:
+    address = request.session.get("portal-address", "")
+    if not address:
+        return redirect("portal:sign_in")
+    error = ""
+    if request.method == "POST":
+        try:
+            person = codes.take_code(
+                EmailCode.Purpose.SIGN_IN, address, request.POST.get("code", "")[:20], client=_client(request)
+            )
+        except Refused:
+            error = _("This code is not right, or not valid any more.")
+        except throttle.Throttled:
+            error = _("Too many attempts. Try again later.")
+        else:
+            return _let_in(request, person)
+    context = {"address": address, "error": error, "title": _("Enter the code")}
+    return render(request, "portal/enter_code.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def enter_pin(request: HttpRequest) -> HttpResponse:
+    error = ""
+    if request.method == "POST":
+        try:
+            person = codes.take_pin(request.POST.get("pin", "")[:40], client=_client(request))
+        except Refused:
+            error = _("This PIN is not right, or not valid any more.")
+        except throttle.Throttled:
+            error = _("Too many attempts. Try again later.")
+        else:
+            return _let_in(request, person)
+    return render(request, "portal/enter_pin.html", {"error": error, "title": _("Sign in with a PIN")})
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("portal:sign_in")
+
+
+class NewPassword(views.PasswordResetConfirmView):
+    """Where the link of a password mail leads: for clients of the API."""
+
+    template_name = "portal/password.html"
+    success_url = reverse_lazy("portal:sign_in")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, _("Your password is set."))
+        return super().form_valid(form)
+
+
+def _let_in(request: HttpRequest, person: Person | None) -> HttpResponse:
+    assert person is not None
+    wanted = request.session.get("portal-next", "")
+    login(request, person, backend=BACKEND)
+    request.session.pop("portal-address", None)
+    request.session.pop("portal-next", None)
+    return redirect(wanted or "portal:tickets")
+
+
+def _client(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))

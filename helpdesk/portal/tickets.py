@@ -1,0 +1,237 @@
+"""A customer's tickets: the list, the conversation, a new one, and the link from a mail, which only reads."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from helpdesk import access, actions, throttle
+from helpdesk.actions import Refused
+from helpdesk.downloads import download
+from helpdesk.kinds import To, muteable
+from helpdesk.links import read_link
+from helpdesk.middleware import policy
+from helpdesk.models import Category, Comment, CustomField, Person, Ticket
+from helpdesk.portal.forms import GuestForm, TicketForm
+from helpdesk.portal.signing_in import customers_only
+from helpdesk.posting import guest_ticket, open_for, say
+
+SHOWN = 50
+
+
+@require_GET
+@customers_only
+def ticket_list(request: HttpRequest) -> HttpResponse:
+    rows = access.tickets(request.user).order_by("-activity_at", "-id")
+    state = request.GET.get("state", "")
+    if state == "open":
+        rows = rows.filter(is_unsolved__in=[True])
+    elif state == "done":
+        rows = rows.filter(is_unsolved__in=[False])
+    page = int(found) if (found := request.GET.get("page", "")).isdigit() and len(found) < 5 else 0
+    tickets = list(rows[page * SHOWN : (page + 1) * SHOWN + 1])
+    context = {
+        "title": _("My requests"), "tickets": tickets[:SHOWN], "state": state, "page": page,
+        "next": page + 1 if len(tickets) > SHOWN else None, "previous": page - 1 if page else None,
+    }  # fmt: skip
+    return render(request, "portal/tickets.html", context)
+
+
+@require_GET
+@customers_only
+def ticket(request: HttpRequest, pk: int) -> HttpResponse:
+    return _conversation(request, access.ticket(request.user, pk), request.user, token="")
+
+
+@require_POST
+@customers_only
+def reply(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.ticket(request.user, pk)
+    text, files = request.POST.get("body", ""), request.FILES.getlist("files")
+    try:
+        say(found, request.user, text[:100_000], files, visibility="public", via=Comment.Via.PORTAL)
+    except Refused as why:
+        messages.error(request, str(why))
+        request.session[f"portal-draft-{pk}"] = text[:20_000]
+        return redirect(reverse("portal:ticket", args=[pk]) + "#reply")
+    messages.success(request, _("Your message is with us."))
+    return redirect(reverse("portal:ticket", args=[pk]) + "#end")
+
+
+@require_POST
+@customers_only
+def rate(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.ticket(request.user, pk)
+    score = request.POST.get("score", "")
+    try:
+        if found.status not in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED):
+            raise Refused(_("It can be rated once it is resolved."))
+        actions.rate(
+            found, int(score) if score.isdigit() and len(score) == 1 else 0, request.POST.get("words", ""),
+            actor=_customer(request),
+        )  # fmt: skip
+        messages.success(request, _("Thank you for telling us."))
+    except Refused as why:
+        messages.error(request, str(why))
+    return redirect("portal:ticket", pk)
+
+
+@require_POST
+@customers_only
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.ticket(request.user, pk)
+    try:
+        actions.withdraw(found, actor=_customer(request))
+        messages.success(request, _("Your request is closed."))
+    except Refused as why:
+        messages.error(request, str(why))
+    return redirect("portal:ticket", pk)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """A new request: by who is signed in, or by a guest, who answers by mail."""
+    if access.is_staff(request.user):
+        return redirect("admin:index")
+    fields = list(CustomField.objects.filter(for_customers=True))
+    signed_in = request.user.is_authenticated
+    form_class = TicketForm if signed_in else GuestForm
+    form = form_class(request.POST or None, fields=fields, categories=list(Category.objects.all()))
+    if request.method == "POST" and form.is_valid():
+        given, files = form.given(), request.FILES.getlist("files")
+        try:
+            if signed_in:
+                me = _customer(request)
+                opened = open_for(me, me, given, files, via=Comment.Via.PORTAL, priority=given["priority"])
+                return redirect("portal:ticket", opened.pk)
+            client = str(request.META.get("REMOTE_ADDR", ""))
+            guest_ticket(given, files, client=client, via=Comment.Via.PORTAL)
+            return redirect("portal:thanks")
+        except Refused as why:
+            name = why.field.replace("custom_fields.", "custom_").replace("attachments", "files")
+            form.add_error(name if name in form.fields else None, str(why))
+        except throttle.Throttled:
+            form.add_error(None, _("Too many attempts. Try again later."))
+    context = {
+        "title": _("New request"), "form": form, "types": settings.ATTACHMENT_TYPES,
+        "megabytes": settings.ATTACHMENT_MAX_BYTES // 10**6,
+    }  # fmt: skip
+    return render(request, "portal/new.html", context)
+
+
+@require_GET
+def thanks(request: HttpRequest) -> HttpResponse:
+    return render(request, "portal/thanks.html", {"title": _("Thank you")})
+
+
+@require_http_methods(["GET", "POST"])
+@customers_only
+def me(request: HttpRequest) -> HttpResponse:
+    """Which mail a customer gets, and in which language."""
+    person, kinds = _customer(request), muteable(To.CUSTOMER)
+    if request.method == "POST":
+        wanted = set(request.POST.getlist("kind"))
+        actions.choose_mail(
+            person, muted=[kind.slug for kind in kinds if kind.slug not in wanted],
+            language=request.POST.get("language", ""),
+        )  # fmt: skip
+        messages.success(request, _("Saved."))
+        return redirect("portal:me")
+    context = {
+        "title": _("Mail to you"), "kinds": [(kind.slug, kind.title, kind.slug not in person.muted) for kind in kinds],
+        "languages": settings.LANGUAGES,
+    }  # fmt: skip
+    return render(request, "portal/me.html", context)
+
+
+@require_GET
+@customers_only
+def file(request: HttpRequest, pk: int) -> HttpResponse:
+    return download(access.attachment(request.user, pk))  # type: ignore[return-value]
+
+
+@require_GET
+@xframe_options_sameorigin
+@customers_only
+def comment_html(request: HttpRequest, pk: int) -> HttpResponse:
+    return _html(request, access.comment(request.user, pk), lambda file: reverse("portal:file", args=[file]))
+
+
+# --- By the link in a mail: to read, and nothing else
+
+
+@never_cache
+@require_GET
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    found, reader = read_link(token)
+    if request.user.is_authenticated and request.user == reader:
+        return redirect("portal:ticket", found.pk)
+    response = _conversation(request, found, reader, token=token)
+    # The address is the key: it must not go along to other sites.
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@require_GET
+def link_file(request: HttpRequest, token: str, pk: int) -> FileResponse:
+    found, reader = read_link(token)
+    item = access.attachment(reader, pk)
+    if item.comment.ticket_id != found.pk:
+        raise Http404
+    return download(item)
+
+
+@require_GET
+@xframe_options_sameorigin
+def link_comment_html(request: HttpRequest, token: str, pk: int) -> HttpResponse:
+    found, reader = read_link(token)
+    comment = access.comment(reader, pk)
+    if comment.ticket_id != found.pk:
+        raise Http404
+    return _html(request, comment, lambda file: reverse("portal:link_file", args=[token, file]))
+
+
+def _conversation(request: HttpRequest, found: Ticket, reader: Any, *, token: str) -> HttpResponse:
+    context = {
+        "title": found.subject, "ticket": found, "comments": list(access.comments(reader, found)), "token": token,
+        "reader": reader, "draft": request.session.pop(f"portal-draft-{found.pk}", "") if not token else "",
+        "rating": getattr(found, "rating", None), "types": settings.ATTACHMENT_TYPES,
+        "megabytes": settings.ATTACHMENT_MAX_BYTES // 10**6,
+        "can_rate": found.status in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED) and not token,
+        "can_withdraw": found.requester_id == reader.pk and found.status != Ticket.Status.CLOSED and not token,
+    }  # fmt: skip
+    return render(request, "portal/ticket.html", context)
+
+
+def _html(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) -> HttpResponse:
+    """A comment's HTML as a document of its own, for a frame: no script, no images from elsewhere."""
+    cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
+
+    def local(match: "re.Match[str]") -> str:
+        pk = cids.get(match[2].lower())
+        return f"{match[1]}{url_of(pk)}" if pk else f"{match[1]}data:,"
+
+    html = re.sub(r"""(src=["'])cid:([^"']+)""", local, comment.html)
+    response = render(request, "staff/comment_html.html", {"html": html})
+    response["Content-Security-Policy"] = policy(
+        script_src="'none'", connect_src="'none'", form_action="'none'", frame_src="'none'", frame_ancestors="'self'",
+        img_src="'self' data:", sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+    )  # fmt: skip
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _customer(request: HttpRequest) -> Person:
+    assert isinstance(request.user, Person)
+    return request.user

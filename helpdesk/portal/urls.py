@@ -1,0 +1,25 @@
+from django.urls import path
+
+from helpdesk.portal import signing_in, tickets
+
+app_name = "portal"
+urlpatterns = [
+    path("", tickets.ticket_list, name="tickets"),
+    path("sign-in/", signing_in.sign_in, name="sign_in"),
+    path("sign-in/code/", signing_in.enter_code, name="enter_code"),
+    path("sign-in/pin/", signing_in.enter_pin, name="enter_pin"),
+    path("sign-out/", signing_in.sign_out, name="sign_out"),
+    path("password/<uidb64>/<token>/", signing_in.NewPassword.as_view(), name="password"),
+    path("new/", tickets.new, name="new"),
+    path("thanks/", tickets.thanks, name="thanks"),
+    path("me/", tickets.me, name="me"),
+    path("tickets/<int:pk>/", tickets.ticket, name="ticket"),
+    path("tickets/<int:pk>/reply/", tickets.reply, name="reply"),
+    path("tickets/<int:pk>/rate/", tickets.rate, name="rate"),
+    path("tickets/<int:pk>/withdraw/", tickets.withdraw, name="withdraw"),
+    path("files/<int:pk>/", tickets.file, name="file"),
+    path("comments/<int:pk>/", tickets.comment_html, name="comment_html"),
+    path("link/<str:token>/", tickets.link, name="link"),
+    path("link/<str:token>/files/<int:pk>/", tickets.link_file, name="link_file"),
+    path("link/<str:token>/comments/<int:pk>/", tickets.link_comment_html, name="link_comment_html"),
+]

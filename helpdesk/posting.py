@@ -1,0 +1,84 @@
+"""What people hand in without mail, by the API and the portal: tickets, guests' tickets, and words on a ticket."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from helpdesk import actions, throttle, uploads
+from helpdesk.actions import Content, Refused
+from helpdesk.files import reserve_ticket_number
+from helpdesk.models import Comment, Person, Ticket
+from inbound.models import Mailbox
+
+HOUR = timedelta(hours=1)
+
+
+def open_for(
+    requester: Person, actor: Person, given: dict[str, Any], files: list[Any], *, via: str, priority: int = 2
+) -> Ticket:
+    """What the API and the portal do to open a ticket. Refused names the field that is wrong."""
+    custom = actions.read_custom(
+        as_object(given.get("custom_fields")), for_customer=not actor.is_staff, complete=not actor.is_staff
+    )  # fmt: skip
+    uploads.check(files)
+    mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
+    if mailbox is None:
+        raise Refused("There is no mailbox to answer from.")
+    with transaction.atomic():
+        number = reserve_ticket_number() if files else None
+        stored = uploads.store(number, files, via) if number else ()
+        ticket, _ = actions.open_ticket(
+            requester=requester, mailbox=mailbox, subject=" ".join(given["title"].split()),
+            content=Content(text=given["description"].replace("\r\n", "\n").strip(), files=stored), via=via, actor=actor,
+            priority=priority, category=given.get("category"), number=number,
+        )  # fmt: skip
+        if custom := {name: value for name, value in custom.items() if value is not None}:
+            actions.set_custom(ticket, custom, actor=actor)
+    return ticket
+
+
+def guest_ticket(given: dict[str, Any], files: list[Any], *, client: str, via: str) -> Ticket:
+    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
+    one who exists and one who doesn't. Raises Throttled."""
+    address = given["email"].lower()
+    throttle.take(f"guest-from {throttle.client_key(client)}", 20, HOUR)
+    throttle.take(f"guest-for {address}", 10, HOUR)
+    # No name: that would fill in an existing person's. A new one gets it.
+    known = Person.objects.filter(email=address).exists()
+    requester = actions.person_for(address, "" if known else given["name"])
+    text = given["description"].strip()
+    title = given.get("title", "").strip() or text.partition("\n")[0][:100]
+    return open_for(requester, requester, {**given, "title": title}, files, via=via)
+
+
+def say(ticket: Ticket, me: Any, text: str, files: list[Any], *, visibility: str, via: str) -> Comment:
+    """What the API and the portal do to write on a ticket."""
+    text = text.replace("\r\n", "\n").strip()
+    if not text and not files:
+        raise Refused("Write something first.", "body")
+    if visibility == Comment.Visibility.INTERNAL and not me.is_staff:
+        raise refused_to("Only staff write internal notes.", "visibility")
+    uploads.check(files)
+    content = Content(text=text, files=uploads.store(ticket.pk, files, via) if files else ())
+    if visibility == Comment.Visibility.INTERNAL:
+        return actions.note(ticket, content, actor=me, via=via)
+    if me.is_staff:
+        return actions.reply(ticket, content, actor=me, via=via)
+    return actions.customer_comment(ticket, me, content, via=via)
+
+
+def refused_to(message: str, field: str = "") -> Refused:
+    """403: that is not theirs to do. What they may not see is 404 before it comes to that."""
+    refused = Refused(message, field)
+    refused.is_permission = True  # type: ignore[attr-defined]
+    return refused
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Custom fields: an object; in a multipart request, one written as JSON."""
+    if value in (None, ""):
+        return {}
+    if not isinstance(value, dict):
+        raise Refused("must be an object", "custom_fields")
+    return value

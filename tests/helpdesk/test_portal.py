@@ -1,0 +1,183 @@
+"""The customers' pages, also from the side of whoever must not get in."""
+
+import json
+import re
+
+import pytest
+from django.core import mail as django_mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from helpdesk import actions
+from helpdesk.actions import Content, codes
+from helpdesk.links import ticket_link
+from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
+from helpdesk.secrets import unseal
+from tests.mail import agent, customer, eml, mailbox, receive, ticket_of
+
+pytestmark = pytest.mark.django_db
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
+
+
+def a_ticket(**fields: object) -> Ticket:
+    ticket, _ = actions.open_ticket(
+        requester=customer(), mailbox=mailbox(), subject="Printer", content=Content(text="It smokes"), via="portal",
+        actor=None, **fields,
+    )  # fmt: skip
+    return ticket
+
+
+def the_code() -> str:
+    sealed = OutboundMail.objects.filter(kind="code").order_by("-pk")[0].sealed
+    found = re.search(r"\b(\d{6})\b", json.loads(unseal(sealed))[0])
+    assert found is not None
+    return found[1]
+
+
+def test_a_customer_signs_in_by_code_and_lands_where_they_wanted(client) -> None:
+    ticket = a_ticket()
+    answer = client.get(f"/portal/tickets/{ticket.pk}/")
+    assert "/portal/sign-in/" in answer.url
+    client.get(answer.url)
+    client.post("/portal/sign-in/", {"email": "Cleo@example.net"})
+    assert (
+        client.post("/portal/sign-in/code/", {"code": "000000" if the_code() != "000000" else "1"}).status_code == 200
+    )
+    answer = client.post("/portal/sign-in/code/", {"code": the_code()})
+    assert answer.url == f"/portal/tickets/{ticket.pk}/"
+    assert "It smokes" in client.get(answer.url).content.decode()
+
+
+def test_the_pages_say_the_same_to_known_and_unknown_addresses_and_staff_get_no_code(client) -> None:
+    mailbox()
+    customer()
+    agent()
+    pages = set()
+    for address in ("cleo@example.net", "nobody@example.net", "ada@example.com"):
+        answer = client.post("/portal/sign-in/", {"email": address}, follow=True)
+        text = re.sub(r"csrf\w+\"[^>]*>", "", answer.content.decode()).replace(address, "")
+        pages.add(re.sub(r'value="[^"]*"', "", text))
+    assert len(pages) == 1
+    assert OutboundMail.objects.filter(kind="code", state="queued").count() == 1
+    assert not django_mail.outbox
+
+
+def test_a_pin_signs_in_once(client) -> None:
+    pin = codes.issue_pin(customer(), actor=agent())
+    assert client.post("/portal/sign-in/pin/", {"pin": pin}).url == "/portal/"
+    client.logout()
+    assert "not valid any more" in client.post("/portal/sign-in/pin/", {"pin": pin}).content.decode()
+
+
+@pytest.mark.parametrize("who", ["nobody", "other", "agent"])
+def test_somebody_elses_ticket_is_not_there(client, who: str) -> None:
+    ticket = a_ticket()
+    comment = ticket.comments.get()
+    if who != "nobody":
+        client.force_login(agent() if who == "agent" else customer("dan@example.net", "Dan"))
+    for method, path in (
+        ("get", f"tickets/{ticket.pk}/"), ("post", f"tickets/{ticket.pk}/reply/"), ("post", f"tickets/{ticket.pk}/rate/"),
+        ("post", f"tickets/{ticket.pk}/withdraw/"), ("get", f"comments/{comment.pk}/"), ("get", "files/1/"),
+    ):  # fmt: skip
+        answer = getattr(client, method)(f"/portal/{path}", {"body": "x", "score": "5"})
+        # Nobody is asked to sign in, staff are sent to their site, others find nothing.
+        assert answer.status_code == (404 if who == "other" else 302), path
+    ticket.refresh_from_db()
+    assert ticket.comments.count() == 1
+    assert ticket.status == "open"
+
+
+def test_internal_notes_and_held_mail_are_not_shown(client) -> None:
+    ticket = ticket_of(receive(eml("first", message_id="a@x")))
+    actions.note(ticket, Content(text="SECRET-NOTE"), actor=agent())
+    receive(eml("SECRET-HELD", sender="eve@example.org", in_reply_to="<a@x>"))
+    assert Comment.objects.count() == 3
+    client.force_login(ticket.requester)
+    page = client.get(f"/portal/tickets/{ticket.pk}/").content.decode()
+    assert "SECRET" not in page
+
+
+def test_a_customer_opens_a_request_writes_on_it_with_files_and_rates_the_answer(client) -> None:
+    mailbox()
+    cleo = customer()
+    client.force_login(cleo)
+    answer = client.post(
+        "/portal/new/", {"title": "Hello", "description": "World", "priority": "3", "files": SimpleUploadedFile("a.png", PNG)}
+    )  # fmt: skip
+    ticket = Ticket.objects.get()
+    assert answer.url == f"/portal/tickets/{ticket.pk}/"
+    assert (ticket.priority, ticket.comments.get().attachments.count()) == (3, 1)
+    bad = client.post(f"/portal/tickets/{ticket.pk}/reply/", {"body": "kept", "files": SimpleUploadedFile("a.png", b"MZ")}, follow=True)  # fmt: skip
+    assert "its content is no png" in bad.content.decode()
+    assert "kept" in bad.content.decode()
+    client.post(f"/portal/tickets/{ticket.pk}/reply/", {"body": "more"})
+    assert ticket.comments.count() == 2
+    client.post(f"/portal/tickets/{ticket.pk}/rate/", {"score": "5"})
+    assert not hasattr(Ticket.objects.get(), "rating")
+    actions.reply(ticket, Content(text="done"), actor=agent())
+    actions.set_status(ticket, "resolved", actor=agent())
+    client.post(f"/portal/tickets/{ticket.pk}/rate/", {"score": "5", "words": "Great"})
+    assert Ticket.objects.get().rating.score == 5
+    client.post(f"/portal/tickets/{ticket.pk}/withdraw/")
+    assert Ticket.objects.get().status == "closed"
+
+
+def test_a_guest_opens_a_request_and_changes_nobody(client) -> None:
+    mailbox()
+    cleo = customer(name="")
+    form = {"name": "Mallory", "email": "cleo@example.net", "title": "Hi", "description": "Help"}
+    assert client.post("/portal/new/", form).url == "/portal/thanks/"
+    cleo.refresh_from_db()
+    assert cleo.name == ""
+    assert Ticket.objects.get().requester == cleo
+    assert OutboundMail.objects.get().kind == "acknowledgement"
+    page = client.post("/portal/new/", {**form, "email": "no"}).content.decode()
+    assert "valid email" in page
+    assert "Mallory" in page
+
+
+def test_the_link_of_a_mail_opens_the_ticket_to_read_and_nothing_more(client) -> None:
+    ticket = a_ticket()
+    actions.reply(ticket, Content(text="Turn it off"), actor=agent())
+    link = ticket_link(ticket, ticket.requester)
+    assert link in OutboundMail.objects.get(kind="reply").text
+    path = link[link.index("/portal/") :]
+    answer = client.get(path)
+    assert "Turn it off" in answer.content.decode()
+    assert answer["Referrer-Policy"] == "no-referrer"
+    assert 'name="body"' not in answer.content.decode()
+    assert client.get(f"/portal/tickets/{ticket.pk}/").status_code == 302  # it signs nobody in
+    assert client.get(path[:-5] + "AAAA/").status_code == 404
+
+
+@pytest.mark.parametrize("why", ["old", "removed", "switched off", "staff"])
+def test_a_link_ends(client, settings, why: str) -> None:
+    ticket = a_ticket()
+    link = ticket_link(ticket, ticket.requester)
+    path = link[link.index("/portal/") :]
+    if why == "old":
+        settings.TICKET_LINK_DAYS = -1
+    elif why == "removed":
+        Participant.objects.all().delete()
+    elif why == "switched off":
+        Person.objects.update(is_active=False)
+    else:
+        Person.objects.update(role="agent")
+    assert client.get(path).status_code == 404
+
+
+def test_the_pages_speak_the_browsers_language_and_the_persons_first(client) -> None:
+    mailbox()
+    assert client.get("/portal/sign-in/", headers={"accept-language": "de"})["Content-Language"] == "de"
+    cleo = customer()
+    actions.choose_mail(cleo, muted=[], language="fr")
+    client.force_login(cleo)
+    assert client.get("/portal/", headers={"accept-language": "de"})["Content-Language"] == "fr"
+
+
+def test_the_list_asks_as_much_for_two_tickets_as_for_fifty(client, django_assert_max_num_queries) -> None:
+    client.force_login(customer())
+    for _ in range(50):
+        a_ticket(acknowledge=False)
+    with django_assert_max_num_queries(4):
+        assert client.get("/portal/").status_code == 200
