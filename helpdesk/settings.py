@@ -162,7 +162,9 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
             "server_side_binding": True,  # bytes travel as bytes, not as twice as many hex digits
-            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 3},
+            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 3,
+                     # It doubles its pause after each failure: without a limit, mail would wait on for minutes.
+                     "reconnect_timeout": 3},
             "connect_timeout": 3,
         }
         config["CONN_MAX_AGE"] = 0  # the pool keeps them

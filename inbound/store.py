@@ -29,6 +29,11 @@ class UnknownRecipient(Exception):
     """None of the recipients is a mailbox of ours: the sender's mistake, permanent."""
 
 
+class RecipientsChanged(OSError):
+    """Some of the recipients were mailboxes of ours when they were named, and are none now. Temporary: nothing
+    is stored, and the sender hears which ones when it names them again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A mail as a transport hands it over."""
@@ -113,6 +118,8 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
     for recipient in arrival.envelope.rcpt_tos:
         if mailbox := _pick(list(mailbox_candidates(recipient)), known):
             recipients.setdefault(mailbox.pk, []).append(recipient)
+    if recipients and sum(map(len, recipients.values())) < len(arrival.envelope.rcpt_tos):
+        raise RecipientsChanged("a recipient is no mailbox of ours any more")
     if not recipients:
         raise UnknownRecipient(", ".join(arrival.envelope.rcpt_tos) or "no recipient")
     glance = _glance(arrival.raw)

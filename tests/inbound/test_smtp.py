@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from inbound import store
-from inbound.models import InboundMail
+from inbound.models import InboundMail, Mailbox
 from inbound.transports.smtp.listener import Listener
 from inbound.transports.smtp.writer import Writer
 from tests.mail import SUPPORT, eml, mailbox
@@ -131,6 +131,36 @@ def test_lmtp_answers_once_for_each_recipient(listener: Listener) -> None:
     wire.socket.sendall(b"Subject: x\r\n\r\nx\r\n.\r\n")
     assert wire.answer().startswith("250")
     assert wire.answer().startswith("250")
+
+
+@pytest.mark.parametrize("why", ["too large", "surprise", "database", "busy"])
+def test_lmtp_refuses_once_for_each_recipient_too(listener: Listener, monkeypatch, why: str) -> None:
+    """A client that pipelines QUIT would take "221 Bye" for the answer that is missing: mail would be lost."""
+
+    def fails(arrivals: Sequence[store.Arrival]) -> list[list[int]]:
+        raise ValueError("x") if why == "surprise" else OperationalError("x")
+
+    if why in {"surprise", "database"}:
+        listener.writer._store = fails
+    if why == "busy":
+        monkeypatch.setattr("inbound.transports.smtp.protocol._Taken.take", lambda self, count: False)
+    wire = Wire(listener.ports["lmtp"], "LHLO x")
+    wire.begin(SUPPORT, "support+a@example.com")
+    wire.socket.sendall(
+        b"Subject: x\r\n\r\n" + b"x" * (300_000 if why == "too large" else 190_000) + b"\r\n.\r\nQUIT\r\n"
+    )
+    code = "552" if why == "too large" else "451"
+    assert [wire.answer()[:3] for _ in range(3)] == [code, code, "221"]
+
+
+def test_a_mailbox_that_is_switched_off_in_between_is_asked_for_again(listener: Listener) -> None:
+    mailbox("sales@example.com")
+    wire = Wire(listener.ports["smtp"])
+    wire.begin(SUPPORT, "sales@example.com")
+    Mailbox.objects.filter(address="sales@example.com").update(is_active=False)
+    wire.socket.sendall(b"Subject: x\r\n\r\nx\r\n.\r\n")
+    assert wire.answer().startswith("451")
+    assert not InboundMail.objects.exists()
 
 
 def test_a_database_that_is_down_gives_451_and_nothing_of_it_is_told(listener: Listener) -> None:

@@ -28,18 +28,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", nargs="*", default=["-"], help="FILE, MBOX, MAILDIR, folder, or - (the default)")
         parser.add_argument("--mailbox", help="the mailbox that it is for; by default the first")
+        parser.add_argument(
+            "--recipient", default="", help="the envelope recipient, with its +token, where the caller knows it"
+        )
         parser.add_argument("--sender", default="", help="the envelope sender, where the caller knows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            code = self._ingest(options["source"], options["mailbox"], options["sender"])
+            code = self._ingest(options["source"], options["mailbox"], options["sender"], options["recipient"])
         except store.TEMPORARY as error:
             code = self._say(EX_TEMPFAIL, f"temporary fault: {type(error).__name__}: {error}")
         if code:
             sys.exit(code)
 
-    def _ingest(self, sources: list[str], address: str | None, sender: str) -> int:
+    def _ingest(self, sources: list[str], address: str | None, sender: str, recipient: str) -> int:
         close_old_connections()
+        if recipient:
+            named = store.mailbox_for(recipient)
+            if named is None:
+                return self._say(EX_NOUSER, f"--recipient: {recipient} is no mailbox of ours")
+            address = named.address
         found = (
             Mailbox.objects.filter(is_active=True, **({"address": address} if address else {})).order_by("pk").first()
         )
@@ -55,7 +63,9 @@ class Command(BaseCommand):
             for raw, key in _messages(source):
                 if not raw.strip():
                     return self._say(EX_DATAERR, f"{source}: the message is empty")
-                group.append(store.Arrival(raw, Envelope(sender, (found.address,), "ingest"), "ingest", key))
+                group.append(
+                    store.Arrival(raw, Envelope(sender, (recipient or found.address,), "ingest"), "ingest", key)
+                )
                 if len(group) >= CHUNK:
                     count += len(store.accept_many(group))
                     group = []

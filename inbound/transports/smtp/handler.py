@@ -88,8 +88,6 @@ class Handler:
             answer = TEMPORARY_FAULT
         else:
             answer = f"250 2.6.0 Stored as {ids[0]}"
-        if self.transport == "lmtp":  # RFC 2033 4.2: one answer for each accepted recipient, in their order
-            return "\r\n".join([answer] * len(envelope.rcpt_tos))
         return answer
 
 

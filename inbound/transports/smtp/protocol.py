@@ -72,6 +72,7 @@ class Protocol(SMTP):
         if arg:
             await self.push("501 5.5.4 Syntax: DATA")
             return
+        answers = self.answers_to_data()
         if self.flight.held >= self.flight.limit:
             await self.push("451 4.3.2 Too busy, please try again later")
             return
@@ -86,11 +87,18 @@ class Protocol(SMTP):
                 status = "451 4.3.2 Too busy, please try again later"
             else:
                 self.envelope.content = self.envelope.original_content = content
-                status = await self.event_handler.handle_DATA(self, self.session, self.envelope)
+                try:
+                    status = await self.event_handler.handle_DATA(self, self.session, self.envelope)
+                except Exception as error:
+                    status = await self.handle_exception(error)
         finally:
             taken.release()
             self._set_post_data_state()
-        await self.push(status)
+        await self.push("\r\n".join([status] * answers))
+
+    def answers_to_data(self) -> int:
+        """How many answers a message gets, whatever the answer is."""
+        return 1
 
     async def _read_message(self, taken: "_Taken") -> bytes:
         """Everything up to CRLF.CRLF, dots undone; what was pipelined after it stays to be read."""
@@ -130,6 +138,11 @@ class Protocol(SMTP):
 
 class LmtpProtocol(Protocol):
     """One LMTP connection (RFC 2033): LHLO, and an answer for each recipient after DATA."""
+
+    def answers_to_data(self) -> int:
+        """RFC 2033 4.2: one for each accepted recipient. A client that pipelines QUIT would take our "221 Bye"
+        for an answer that is missing, and the mail for delivered."""
+        return len(self.envelope.rcpt_tos) if self.envelope else 1
 
     @syntax("LHLO hostname")
     async def smtp_LHLO(self, arg: str) -> None:

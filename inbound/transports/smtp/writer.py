@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from inbound.store import TEMPORARY, Arrival, accept_many, rest_connection
 
@@ -86,6 +86,11 @@ class Writer:
                     connection.close()  # after a restart of the database the next one gets a fresh connection
                 self._answer(group[0], error)
                 return
+            if isinstance(error, OperationalError | InterfaceError) and _is_away():
+                # Trying each alone would keep them all waiting for the same, one after the other.
+                for item in group:
+                    self._answer(item, error)
+                return
             # One bad row must not refuse the other forty-nine: each is tried alone.
             log.warning("a group of %d could not be stored (%s); trying each alone", len(group), type(error).__name__)
             if isinstance(error, TEMPORARY):
@@ -108,3 +113,14 @@ class Writer:
                 item.answer.set_result(result)
 
         item.loop.call_soon_threadsafe(settle)
+
+
+def _is_away() -> bool:
+    """Whether it is the database that fails, and not one of the rows."""
+    connection.close()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except TEMPORARY:
+        return True
+    return False
