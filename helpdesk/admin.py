@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
@@ -16,7 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
-from helpdesk import access, people, routes
+from helpdesk import access, ledger, people, routes
 from helpdesk.actions import due_times, outbox, suppression
 from helpdesk.kinds import KINDS
 from helpdesk.models import (
@@ -36,7 +36,9 @@ from helpdesk.models import (
 )
 from helpdesk.wording import PLACEHOLDERS
 from inbound import store
-from inbound.models import InboundMail, Mailbox
+from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
+from inbound.transports.imap import session
+from inbound.transports.imap.account import of_row
 
 STATE_COLOURS = {
     "received": "info", "done": "success", "ignored": "", "quarantined": "warning", "failed": "danger",
@@ -182,6 +184,91 @@ class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
         if obj is not None and InboundMail.objects.filter(mailbox=obj).exists():
             return False
         return bool(super().has_delete_permission(request, obj))
+
+
+class ImapAccountForm(KeepsSecrets):
+    secret_fields = ("secret", "client_secret")
+    secret = KeptSecret(label="Password or refresh token", help_text="Never shown again; empty keeps what is stored.")
+    client_secret = KeptSecret(
+        label="Client secret", help_text="For OAuth 2. Never shown again; empty keeps it, - removes it."
+    )
+
+    class Meta:
+        model = ImapAccount
+        exclude: list[str] = []
+
+
+@admin.register(ImapAccount)
+class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
+    form = ImapAccountForm
+    list_display = ["username", "host", "folder", "mailbox", "is_active", "last_contact", "waiting", "trouble"]
+    list_select_related = ["mailbox"]
+    actions = ["pause", "resume"]
+    actions_detail = ["try_it", "compare"]
+    readonly_fields = ["last_contact", "cursor", "waiting", "trouble"]
+    fieldsets = [
+        (None, {"fields": ["mailbox", "is_active", "first_contact", "folder", "move_to"]}),
+        ("Server", {"fields": ["host", "port", "security", "username", "auth", "secret"]}),
+        ("OAuth 2", {"fields": ["token_url", "client_id", "client_secret", "scope", "token_expires_at"]}),
+        ("How it stands", {"fields": ["last_contact", "cursor", "waiting", "trouble"]}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        self._cursors = {cursor.account: cursor for cursor in ImapCursor.objects.all()}
+        self._backlog = ledger.backlog()
+        return super().get_queryset(request)
+
+    def _cursor(self, row: ImapAccount) -> ImapCursor | None:
+        return self._cursors.get(of_row(row).name)
+
+    @display(description="Last contact")
+    def last_contact(self, row: ImapAccount) -> Any:
+        cursor = self._cursor(row)
+        return cursor.contacted_at if cursor and cursor.contacted_at else "never"
+
+    @display(description="Read so far")
+    def cursor(self, row: ImapAccount) -> str:
+        cursor = self._cursor(row)
+        return f"up to UID {cursor.last_uid} of UIDVALIDITY {cursor.uid_validity}" if cursor else "nothing"
+
+    @display(description="Backlog")
+    def waiting(self, row: ImapAccount) -> int:
+        return self._backlog.get(row.mailbox_id, 0)
+
+    @display(description="Trouble")
+    def trouble(self, row: ImapAccount) -> str:
+        cursor = self._cursor(row)
+        return cursor.error[:300] if cursor else ""
+
+    @action(description="Test the connection", icon="network_check")
+    def try_it(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
+        try:
+            messages.success(request, f"It works. {session.try_out(of_row(row))}")
+        except Exception as error:  # whatever it is, it is what the admin asked for
+            messages.error(request, f"{type(error).__name__}: {error}")
+        return redirect("admin:inbound_imapaccount_change", object_id)
+
+    @action(description="Look for what was never stored", icon="rule")
+    def compare(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
+        try:
+            uids = session.missing(of_row(row))
+            taken = session.fetch(of_row(row), uids) if uids else 0
+        except Exception as error:
+            messages.error(request, f"{type(error).__name__}: {error}")
+        else:
+            said = f"{len(uids)} messages were never stored; {taken} are now." if uids else "Everything is stored."
+            (messages.warning if uids else messages.success)(request, said)
+        return redirect("admin:inbound_imapaccount_change", object_id)
+
+    @action(description="Pause")
+    def pause(self, request: HttpRequest, queryset: QuerySet[ImapAccount]) -> None:
+        messages.success(request, f"{queryset.update(is_active=False)} paused.")
+
+    @action(description="Resume")
+    def resume(self, request: HttpRequest, queryset: QuerySet[ImapAccount]) -> None:
+        messages.success(request, f"{queryset.update(is_active=True)} are watched again.")
 
 
 @admin.register(Team)

@@ -9,8 +9,10 @@ class HelpdeskConfig(AppConfig):
 
     def ready(self) -> None:
         from helpdesk import provider
+        from inbound.transports import webhook
 
         provider.connect()
+        webhook.connect()
 
 
 class StaffSiteConfig(AdminConfig):

@@ -17,9 +17,9 @@ from django.urls import reverse
 
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
-from helpdesk.secrets import unseal
 from inbound.addresses import bounce_address, reply_address
 from inbound.classify import OUR_HEADER
+from inbound.secrets import unseal
 
 UNSUBSCRIBE_SALT = "unsubscribe"
 SIGNED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"References", b"Reply-To",
@@ -53,7 +53,7 @@ class Message(EmailMultiAlternatives):
 def message(mail: OutboundMail) -> Message:
     """The same row gives the same mail, with the same Message-ID, however often it is sent.
 
-    Raises FileNotFoundError for an attachment that is gone, and helpdesk.secrets.Unreadable.
+    Raises FileNotFoundError for an attachment that is gone, and inbound.secrets.Unreadable.
     """
     mailbox, kind = mail.mailbox, KINDS.get(mail.kind)
     text, html = json.loads(unseal(mail.sealed)) if mail.sealed else (mail.text, mail.html)

@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from helpdesk import routes
 from helpdesk.models import OutboundMail
-from inbound.models import InboundMail
+from inbound.models import ImapAccount, ImapCursor, InboundMail
+from inbound.transports.imap.account import of_row
 
 OLDEST = timedelta(minutes=1)
 SILENCE = timedelta(minutes=1)
 HEARTBEAT = "heartbeat"
+TOKEN_NOTICE = timedelta(days=7)
 STARTED = timezone.now()
 
 
@@ -32,6 +34,10 @@ def health(request: HttpRequest) -> JsonResponse:
         ):
             checks[name] = age
             if age > OLDEST.total_seconds():
+                problems.append(name)
+        for name, found in (("mailboxes_not_reached", _silent()), ("tokens_expiring", _expiring())):
+            checks[name] = found
+            if found:
                 problems.append(name)
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
         if checks["mail_servers_failing"]:
@@ -62,3 +68,22 @@ def _oldest_inbound() -> float:
 def _oldest_outbound() -> float:
     oldest = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED).order_by("next_attempt_at").first()
     return max(0.0, (timezone.now() - oldest.next_attempt_at).total_seconds()) if oldest else 0.0
+
+
+def _silent() -> list[str]:
+    """The IMAP accounts that have not been reached for MAILBOX_SILENCE seconds, with the server's words."""
+    since = timezone.now() - timedelta(seconds=settings.MAILBOX_SILENCE)
+    reached = {cursor.account: cursor for cursor in ImapCursor.objects.all()}
+    silent = []
+    for row in ImapAccount.objects.filter(is_active=True, mailbox__is_active=True).select_related("mailbox"):
+        cursor = reached.get(of_row(row).name)
+        last = (cursor.contacted_at if cursor else None) or row.created_at
+        if last < since:
+            silent.append(f"{row}: {(cursor.error if cursor else '') or 'never reached'}"[:300])
+    return silent
+
+
+def _expiring() -> list[str]:
+    soon = timezone.now() + TOKEN_NOTICE
+    rows = ImapAccount.objects.filter(is_active=True, auth=ImapAccount.Auth.XOAUTH2, token_expires_at__lt=soon)
+    return [f"{row}: {row.token_expires_at:%Y-%m-%d %H:%M} UTC" for row in rows]

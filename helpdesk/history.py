@@ -59,6 +59,8 @@ def describe(event: Event) -> str:
         "comment-edited": lambda: "changed a comment",
         "comment-deleted": lambda: f"deleted a comment of {data['author']}",
         "rated": lambda: f"rated it {data['score']} of 5",
+        "also-at": lambda: f"got the same mail at {data['mailbox']}, too",
+        "archived": lambda: "wrote, in an archive that was imported",
         "taken-back": lambda: "took an answer back before it was sent",
         "address-suppressed": lambda: f"sends no more mail to {data['address']}: {data['why']}",
         "suppression-lifted": lambda: f"lets mail go to {data['address']} again",

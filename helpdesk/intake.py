@@ -7,7 +7,7 @@ the outbox rows, so "done" and "the ticket exists" cannot disagree; a dry run is
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -100,6 +100,7 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
     """
     if decided.do == "wait":
         raise ValueError("a plan to wait is not carried out")
+    _note_other_mailbox(mail, decided)
     outcome: dict[str, object] = {
         "evidence": decided.evidence,
         "reason": decided.reason,
@@ -115,6 +116,14 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
         comment = _write(mail, decided, stored, number)
         outcome |= {"state": State.DONE, "reason": decided.do, "ticket_number": comment.ticket_id}
     return outcome | {"finished_at": timezone.now(), "error": "", "waiting_for": ""}
+
+
+def _note_other_mailbox(mail: Received, decided: Plan) -> None:
+    """The same mail to several mailboxes is one ticket, which knows them all."""
+    if decided.rule == "duplicate" and decided.ticket and decided.evidence.get("at") != mail.row.mailbox_id:
+        ticket = Ticket.objects.filter(pk=decided.ticket).first()
+        if ticket is not None:
+            actions.record(ticket, "also-at", None, mailbox=mail.row.mailbox.address)
 
 
 def lock(mail: Received) -> None:
@@ -227,9 +236,12 @@ def _into_a_ticket(mail: Received) -> Plan:
         if ticket is None:
             continue
         decision = participants.may_write(ticket, sender)
+        if mail.row.is_history and sender is not None and sender.is_staff:
+            # An admin imports what agents have sent: the archive is trusted, a mail that comes in is not.
+            decision = participants.Decision(True, "an agent's answer in an archive")
         if decision.allowed:
             looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
-            if ticket.status == Ticket.Status.CLOSED and _wants_follow_up(ticket, mail):
+            if ticket.status == Ticket.Status.CLOSED and not mail.row.is_history and _wants_follow_up(ticket, mail):
                 return Plan("open", "follow-up", ticket=ticket.pk, evidence=looked)
             return Plan("comment", candidate.rule, ticket=ticket.pk, evidence=looked)
         # A common ancestor that a stranger refers to as well is no reason to look into this ticket.
@@ -265,14 +277,16 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
     if decided.do == "open":
         _, comment = actions.open_ticket(
             requester=sender, mailbox=mail.row.mailbox, subject=mail.parsed.subject, content=content,
-            via=Comment.Via.EMAIL, actor=sender, cc=_copied(mail), number=number, at=mail.row.received_at,
+            via=Comment.Via.EMAIL, actor=sender, cc=_copied(mail), number=number, at=_written_at(mail),
             follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
-            acknowledge=_may_be_answered(mail),
+            acknowledge=_may_be_answered(mail), is_history=mail.row.is_history,
         )  # fmt: skip
     else:
         ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
         if decided.do == "comment":
-            comment = actions.customer_comment(ticket, sender, content, via=Comment.Via.EMAIL)
+            comment = actions.customer_comment(
+                ticket, sender, content, via=Comment.Via.EMAIL, is_history=mail.row.is_history
+            )  # fmt: skip
         else:
             comment = actions.hold(ticket, sender, content, reason=decided.reason)
     _remember_ids(mail, comment)
@@ -294,8 +308,16 @@ def _content(mail: Received, stored: dict[int, str]) -> Content:
         ),
         is_automatic=mail.verdict.kind is not Kind.PERSON,
         mail=mail.row,
-        created_at=mail.row.received_at,
+        created_at=_written_at(mail),
     )
+
+
+def _written_at(mail: Received) -> datetime:
+    """When it was received; of an old archive, when it was written."""
+    date = mail.parsed.date
+    if mail.row.is_history and date is not None:
+        return min(date if date.tzinfo else date.replace(tzinfo=UTC), mail.row.received_at)
+    return mail.row.received_at
 
 
 def _copied(mail: Received) -> Iterable[Person]:

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connections
 
 from helpdesk.broker import Transport
+from inbound.transports.imap.watchers import Watchers
 from inbound.transports.smtp.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
     """Runs until it is told to stop (0) or a part dies (1). `announce` is called when everything is up."""
     settings.CAN_RING = True
     workers, listener, web = Workers(app, QUEUES), Listener(settings.SMTP_ADDR, settings.LMTP_ADDR), _web()
+    imap = Watchers()
     parts: dict[str, Callable[[], bool]] = {"a worker or the beat": workers.is_alive}
     died = ""
     workers.start()
@@ -41,6 +43,9 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
         if settings.SMTP_ADDR or settings.LMTP_ADDR:
             listener.start()
             parts["the mail listener"] = listener.is_alive
+
+        imap.start()
+        parts["the IMAP watchers"] = imap.is_alive
 
         def watch() -> None:
             nonlocal died
@@ -64,6 +69,8 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends it at once
         if "the mail listener" in parts:
             listener.stop()
+        if "the IMAP watchers" in parts:
+            imap.stop()
         stuck = workers.stop()
     for what in filter(None, (died and f"{died} died", stuck and f"still running: {', '.join(stuck)}")):
         log.error("%s", what)

@@ -4,6 +4,7 @@ A bad value stops the start with the name of the variable and what is wrong with
 variables is in README.md.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable
@@ -77,6 +78,12 @@ def size(value: str) -> int:
 
 def words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def networks(value: str) -> list[str]:
+    for network in words(value):
+        ipaddress.ip_network(network, strict=False)  # raises ValueError with what is wrong
+    return words(value)
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
@@ -162,9 +169,13 @@ def database(url: str) -> dict[str, Any]:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
             "server_side_binding": True,  # bytes travel as bytes, not as twice as many hex digits
-            "pool": {"min_size": 1, "max_size": setting("DATABASE_POOL", "20", integer(2, 500)), "timeout": 3,
-                     # It doubles its pause after each failure: without a limit, mail would wait on for minutes.
-                     "reconnect_timeout": 3},
+            "pool": {
+                "min_size": 1,
+                "max_size": setting("DATABASE_POOL", "20", integer(2, 500)),
+                "timeout": 3,
+                # It doubles its pause after each failure: without a limit, mail would wait on for minutes.
+                "reconnect_timeout": 3,
+            },
             "connect_timeout": 3,
         }
         config["CONN_MAX_AGE"] = 0  # the pool keeps them
@@ -240,6 +251,7 @@ CELERY_BEAT_SCHEDULE = {
     "tickets to give out": sweep("tasks.sla.route_waiting", 10.0),
     "digests": sweep("tasks.housekeeping.digests", DIGEST_MINUTES * 60.0),
     "beat is alive": sweep("tasks.housekeeping.heartbeat", 10.0),
+    "compress raw mail": sweep("tasks.housekeeping.compress", 60.0),
     "clean up": sweep("tasks.housekeeping.clean_up", 3600.0),
 }
 
@@ -288,6 +300,10 @@ RAW_MAIL_DAYS = setting("RAW_MAIL_DAYS", "0", integer(0, 100_000))  # 0: for eve
 SMTP_HOSTNAME = setting("SMTP_HOSTNAME", SUPPORT_ADDRESS.rpartition("@")[2], str)
 SMTP_MAX_CONNECTIONS = setting("SMTP_MAX_CONNECTIONS", "200", integer(1, 100_000))
 SMTP_IDLE_SECONDS = setting("SMTP_IDLE_SECONDS", "120", integer(1, 3600))
+SMTP_TRUSTED = setting("SMTP_TRUSTED", "127.0.0.0/8,::1/128", networks)
+SMTP_CLIENT_RATE = setting("SMTP_CLIENT_RATE", "300", integer(0, 10**9))  # messages a minute; 0: no limit
+SMTP_SENDER_RATE = setting("SMTP_SENDER_RATE", "60", integer(0, 10**9))
+MAILBOX_SILENCE = setting("MAILBOX_SILENCE", "600", integer(60, 10**7))  # seconds until health turns red
 SMTP_BYTES_IN_FLIGHT = setting("SMTP_BYTES_IN_FLIGHT", "256MB", size)
 SMTP_TLS_CERT = setting("SMTP_TLS_CERT", "", str)
 SMTP_TLS_KEY = setting("SMTP_TLS_KEY", SMTP_TLS_CERT, str)

@@ -1,3 +1,4 @@
+from anymail.urls import urlpatterns as providers
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -5,6 +6,7 @@ from django.shortcuts import redirect
 from django.urls import include, path
 
 from helpdesk.unsubscribe import unsubscribe
+from inbound.transports.webhook import guarded
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -24,4 +26,11 @@ urlpatterns = [
 
 # Without a secret some providers' posts could be anybody's.
 if settings.ANYMAIL_WEBHOOK_SECRET:
-    urlpatterns.append(path("anymail/", include("anymail.urls")))
+    urlpatterns.append(
+        path(
+            "anymail/",
+            include(
+                [path(str(url.pattern), guarded(url.callback), name=url.name) for url in providers if url.callback]
+            ),
+        )
+    )

@@ -1,10 +1,13 @@
 """What arrived: the addresses we answer for, every mail accepted for them, and its bytes."""
 
+import zlib
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from inbound.fields import AddressField
+from inbound.secrets import SealedField
 
 
 class Mailbox(models.Model):
@@ -50,6 +53,15 @@ class RawMail(models.Model):
     """The bytes, exactly as received; in a table of their own, so that no update rewrites them."""
 
     data = models.BinaryField()
+    is_compressed = models.BooleanField(default=False, help_text="Done a while after it arrived: see housekeeping.")
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=models.Q(is_compressed=False), name="rawmail_plain")]
+
+    @property
+    def content(self) -> bytes:
+        """The bytes as they were received."""
+        return zlib.decompress(self.data) if self.is_compressed else bytes(self.data)
 
     def __str__(self) -> str:
         return f"raw mail {self.pk}"
@@ -96,6 +108,7 @@ class InboundMail(models.Model):
     waiting_for = models.CharField(max_length=500, blank=True, help_text="The Message-ID of a stored parent.")
     finished_at = models.DateTimeField(null=True, blank=True)
     force = models.BooleanField(default=False, help_text="Released from quarantine by a person.")
+    is_history = models.BooleanField(default=False, help_text="From an old archive: its own date, and nothing is sent.")
 
     class Meta:
         verbose_name = "mail"
@@ -106,10 +119,73 @@ class InboundMail(models.Model):
             models.Index(fields=["message_id"], name="inbound_mail_message_id"),
             models.Index(fields=["state", "-id"], name="inbound_mail_state"),
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),
+            models.Index(fields=["mailbox", "received_at"], name="inbound_mail_ledger"),
         ]
 
     def __str__(self) -> str:
         return f"mail {self.pk}"
+
+
+class ImapAccount(models.Model):
+    """A mailbox at somebody else's, which `imapd` watches."""
+
+    class Security(models.TextChoices):
+        TLS = "tls", "TLS"
+        STARTTLS = "starttls", "STARTTLS"
+        NONE = "", "None (this machine only)"
+
+    class Auth(models.TextChoices):
+        PASSWORD = "password", "Password"
+        XOAUTH2 = "xoauth2", "OAuth 2 (Google, Microsoft 365)"
+
+    class FirstContact(models.TextChoices):
+        RECENT = "recent", "Unread mail, and all of the last day"
+        UNREAD = "unread", "Unread mail"
+        ALL = "all", "Everything"
+        NOTHING = "nothing", "Nothing: only what comes from now on"
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="imap_accounts")
+    host = models.CharField(max_length=253)
+    port = models.PositiveIntegerField(default=993)
+    security = models.CharField(max_length=10, choices=Security.choices, default=Security.TLS, blank=True)
+    username = models.CharField(max_length=254)
+    auth = models.CharField("signs in with", max_length=10, choices=Auth.choices, default=Auth.PASSWORD)
+    secret = SealedField("password or refresh token")
+    token_url = models.URLField(
+        "token endpoint", blank=True, help_text="https://oauth2.googleapis.com/token, or Microsoft's "
+        "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+    )  # fmt: skip
+    client_id = models.CharField(max_length=300, blank=True)
+    client_secret = SealedField(blank=True)
+    scope = models.CharField(max_length=300, blank=True)
+    token_expires_at = models.DateTimeField(
+        "refresh token expires", null=True, blank=True, help_text="Health warns a week before. Filled in where the endpoint says it."
+    )  # fmt: skip
+    folder = models.CharField(max_length=200, default="INBOX")
+    move_to = models.CharField(
+        max_length=200, blank=True, help_text="A folder for what is stored; empty: it stays, as read."
+    )
+    first_contact = models.CharField(
+        "take in at first", max_length=10, choices=FirstContact.choices, default=FirstContact.RECENT
+    )
+    is_active = models.BooleanField("watched", default=True, help_text="Off: paused.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = "IMAP account"
+        constraints = [models.UniqueConstraint(fields=["host", "port", "username", "folder"], name="imapaccount_once")]
+
+    def __str__(self) -> str:
+        return f"{self.username} at {self.host}"
+
+    def clean(self) -> None:
+        problems = {}
+        if not self.security and self.host not in {"localhost", "127.0.0.1", "::1"}:
+            problems["security"] = "Without TLS the password goes over the network in clear text."
+        if self.auth == self.Auth.XOAUTH2 and not (self.token_url and self.client_id):
+            problems["token_url"] = "OAuth 2 needs the token endpoint and a client id."
+        if problems:
+            raise ValidationError(problems)
 
 
 class ImapCursor(models.Model):
@@ -118,6 +194,7 @@ class ImapCursor(models.Model):
     account = models.CharField(max_length=300, unique=True)
     uid_validity = models.BigIntegerField(default=0)
     last_uid = models.BigIntegerField(default=0)
+    first_uid = models.BigIntegerField(default=0, help_text="What lies before it was there at first, and passed over.")
     contacted_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
 

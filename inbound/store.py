@@ -42,6 +42,7 @@ class Arrival:
     envelope: Envelope
     transport: str
     key: str | None = None  # the transport's own key; a second arrival under it is none
+    is_history: bool = False  # from an old archive
 
 
 def accept(raw: bytes, envelope: Envelope, transport: str, *, key: str | None = None) -> list[int]:
@@ -139,6 +140,7 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
             message_id=glance.message_id,
             from_address=glance.from_address,
             subject=glance.subject,
+            is_history=arrival.is_history,
         )
         for number, (mailbox_id, rcpts) in enumerate(recipients.items())
     ]

@@ -1,5 +1,6 @@
 """What nobody waits for: signs of life, and cleaning up."""
 
+import zlib
 from datetime import timedelta
 
 from celery import shared_task
@@ -11,10 +12,11 @@ from django.utils import timezone
 from helpdesk import files
 from helpdesk.actions.watching import send_digests
 from helpdesk.health import HEARTBEAT
-from helpdesk.models import Attempt, EmailCode
+from helpdesk.models import Attempt, EmailCode, IdempotencyKey, TokenFamily, VerifiedAddress
 from inbound.models import InboundMail, RawMail
 
 BATCH = 500
+COMPRESSED_AT_ONCE = 200
 
 
 @shared_task
@@ -30,8 +32,26 @@ def digests() -> int:
 
 
 @shared_task
+def compress() -> int:
+    """Raw mail that has been here for an hour; how many. In small steps: it is never in anybody's way."""
+    before = timezone.now() - timedelta(hours=1)
+    plain = RawMail.objects.filter(is_compressed=False).order_by("pk")[:COMPRESSED_AT_ONCE]
+    count = 0
+    for raw in plain:
+        if InboundMail.objects.filter(raw=raw, received_at__gt=before).exists():
+            break
+        count += RawMail.objects.filter(pk=raw.pk, is_compressed=False).update(
+            data=zlib.compress(bytes(raw.data), 6), is_compressed=True
+        )
+    return count
+
+
+@shared_task
 def clean_up() -> None:
     """Raw mail older than RAW_MAIL_DAYS, files that no attachment names, and what throttling has counted."""
+    IdempotencyKey.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).delete()
+    TokenFamily.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
+    VerifiedAddress.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()
     EmailCode.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     if settings.RAW_MAIL_DAYS:

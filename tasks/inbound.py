@@ -74,7 +74,7 @@ def sweep() -> int:
 def _process(row: InboundMail) -> None:
     if row.raw is None:
         raise ValueError("its bytes have been deleted")
-    mail = intake.read(row, bytes(row.raw.data))
+    mail = intake.read(row, row.raw.content)
     for _ in range(3):
         decided, stored, number = intake.plan(mail) if mail.parsed.attachments else None, {}, None
         if decided is not None and decided.do in {"open", "comment", "hold"}:

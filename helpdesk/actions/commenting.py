@@ -18,11 +18,16 @@ from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
 from helpdesk.sla import clocks
 
 
-def customer_comment(ticket: Ticket, author: Person, content: Content, *, via: str) -> Comment:
-    """A customer's public comment. A person's reopens a resolved, pending or closed ticket and tells the assignee."""
+def customer_comment(
+    ticket: Ticket, author: Person, content: Content, *, via: str, is_history: bool = False
+) -> Comment:
+    """A customer's public comment. A person's reopens a resolved, pending or closed ticket and tells the assignee;
+    one from an archive does nothing but be there."""
     with changing(ticket) as current:
         comment = write_comment(current, author, content, visibility=Comment.Visibility.PUBLIC, via=via)
-        if content.is_automatic:
+        if is_history:
+            record(current, "archived", author, comment=comment.pk)
+        elif content.is_automatic:
             record(current, "automatic-reply", author, comment=comment.pk)
         else:
             received(current, comment)

@@ -30,6 +30,7 @@ def open_ticket(
     at: datetime | None = None,
     priority: int = Ticket.Priority.NORMAL,
     category: Category | None = None,
+    is_history: bool = False,
 ) -> tuple[Ticket, Comment]:
     """A ticket with its first comment, participants, event and acknowledgement, in one transaction.
 
@@ -57,6 +58,13 @@ def open_ticket(
         comment = write_comment(ticket, requester, content, visibility=Comment.Visibility.PUBLIC, via=via)
         if ticket.team_id:
             Assignment.objects.create(ticket=ticket, team_id=ticket.team_id, started_at=now)
+        if is_history:
+            # It is over and done with: nobody waits, nothing runs, nobody is told.
+            Ticket.objects.filter(pk=ticket.pk).update(
+                status=Ticket.Status.CLOSED, closed_at=now, customer_waits_since=None
+            )
+            record(ticket, "opened", actor, via="archive")
+            return ticket, comment
         clocks.opened(ticket)
         data = {"via": via} | ({"follows": follows.pk} if follows else {})
         record(ticket, "opened", actor, **data)

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from helpdesk import ledger
+from helpdesk.api.legacy.agents import staff_only
 from helpdesk.models import Category, CustomField, Team, Ticket
 
 NAME, VERSION = "helpdesk", "1.0.0"
@@ -58,6 +60,32 @@ class Meta(APIView):
                 "attachments": {"types": settings.ATTACHMENT_TYPES, "max_bytes": settings.ATTACHMENT_MAX_BYTES},
                 "links": {"schema": "/api/schema/", "docs": "/api/docs/", "health": "/api/health/", "portal": "/portal/"},
             }
+        )  # fmt: skip
+
+
+class Ledger(APIView):
+    @extend_schema(
+        responses=inline_serializer(
+            "LedgerLine",
+            {
+                "day": serializers.DateField(), "mailbox": serializers.CharField(), "arrived": serializers.IntegerField(),
+                "columns": serializers.DictField(child=serializers.IntegerField()),
+                "ignored": serializers.DictField(child=serializers.IntegerField()),
+            },
+            many=True,
+        )
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """For staff: what arrived in the last two weeks, by mailbox and day, and where it ended."""
+        staff_only(request)
+        return Response(
+            [
+                {
+                    "day": line.day, "mailbox": line.mailbox, "arrived": line.arrived,
+                    "columns": {name: line.columns[name] for name in ledger.COLUMNS}, "ignored": dict(line.ignored),
+                }
+                for line in ledger.lines()
+            ]
         )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ urlpatterns = [
     path("tickets/<int:pk>/messages/", profiles.Messages.as_view()),
     path("tickets/<int:pk>/messages/<int:message_id>/", profiles.OneMessage.as_view()),
     path("api/_meta/", meta.Meta.as_view()),
+    path("api/ledger/", meta.Ledger.as_view()),
     path("api/health/", health, name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", Docs.as_view(url_name="schema"), name="docs"),

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import helpdesk.secrets
+import inbound.secrets
 import inbound.fields
 from django.conf import settings
 from django.db import migrations, models
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100)),
-                ('url', helpdesk.secrets.SealedField(help_text='An Apprise URL, such as slack://… or tgram://…', verbose_name='address')),
+                ('url', inbound.secrets.SealedField(help_text='An Apprise URL, such as slack://… or tgram://…', verbose_name='address')),
                 ('is_active', models.BooleanField(default=True)),
                 ('person', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='channels', to=settings.AUTH_USER_MODEL)),
                 ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='channels', to='helpdesk.team')),
@@ -131,9 +131,9 @@ class Migration(migrations.Migration):
                 ('bcc', inbound.fields.AddressField(blank=True, help_text='An archive that gets a copy of every answer to a customer.', max_length=254)),
                 ('language', models.CharField(blank=True, choices=[('en', 'English'), ('de', 'Deutsch'), ('fr', 'Français'), ('es', 'Español')], help_text='For customers whose own language is not known.', max_length=5)),
                 ('tells_status', models.BooleanField(default=True, verbose_name='tell customers when a ticket is resolved')),
-                ('email_url', helpdesk.secrets.SealedField(blank=True, help_text="Its own way out, written as EMAIL_URL is: smtp+tls://user:password@host, or anymail://postmark?server_token=… Empty: the installation's.", verbose_name='mail server')),
+                ('email_url', inbound.secrets.SealedField(blank=True, help_text="Its own way out, written as EMAIL_URL is: smtp+tls://user:password@host, or anymail://postmark?server_token=… Empty: the installation's.", verbose_name='mail server')),
                 ('dkim_selector', models.CharField(blank=True, max_length=63, verbose_name='DKIM selector')),
-                ('dkim_key', helpdesk.secrets.SealedField(blank=True, help_text='PEM; for those who send without a provider.', verbose_name='DKIM private key')),
+                ('dkim_key', inbound.secrets.SealedField(blank=True, help_text='PEM; for those who send without a provider.', verbose_name='DKIM private key')),
                 ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='identity', to='inbound.mailbox')),
             ],
             options={

@@ -4,9 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from helpdesk.secrets import SealedField
 from inbound.fields import AddressField
 from inbound.models import Mailbox
+from inbound.secrets import SealedField
 
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 

@@ -12,7 +12,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access
+from helpdesk import access, ledger
 from helpdesk.downloads import download
 from helpdesk.kinds import KINDS
 from inbound import store
@@ -27,7 +27,7 @@ WITHHELD = "Withheld: this mail holds a code or a link that signs in."
 @require_GET
 def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
     mail = _mail(request, pk)
-    raw = bytes(mail.raw.data) if mail.raw else b""
+    raw = mail.raw.content if mail.raw else b""
     context = {
         **admin.site.each_context(request),
         "title": f"Mail {mail.pk}",
@@ -47,7 +47,7 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
     mail = _mail(request, pk)
     if mail.raw is None:
         raise Http404
-    response = HttpResponse(bytes(mail.raw.data), content_type="application/octet-stream")
+    response = HttpResponse(mail.raw.content, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="mail-{mail.pk}.eml"'
     return response
 
@@ -114,3 +114,16 @@ def _admins_only(request: HttpRequest) -> None:
 
 def _folder() -> Path:
     return Path(getattr(settings, "EMAIL_FILE_PATH", settings.SENT_MAIL_DIR))
+
+
+@require_GET
+def ledger_page(request: HttpRequest) -> HttpResponse:
+    """What arrived, by mailbox and day, and where it ended."""
+    days = int(found) if (found := request.GET.get("days", "")).isdigit() and 0 < int(found) <= 366 else 14
+    rows = ledger.lines(days)
+    total = ledger.totals(rows)
+    context = {
+        **admin.site.each_context(request), "title": "Ledger", "rows": rows, "columns": ledger.COLUMNS, "days": days,
+        "total": [total[name] for name in ledger.COLUMNS], "arrived": sum(total.values()), "is_fullwidth": "1",
+    }  # fmt: skip
+    return render(request, "staff/ledger.html", context)

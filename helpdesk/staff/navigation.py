@@ -18,6 +18,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "Tickets", "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar]},
         {"title": "Mail", "separator": True, "items": [_model("Incoming", "mail", "inbound_inboundmail")]},
     ]
+    groups[1]["items"] += [{"title": "Ledger", "icon": "balance", "link": reverse("admin:ledger")}]
     groups[1]["items"] += [{"title": "Mail to me", "icon": "notifications", "link": reverse("admin:me")}]
     if access.is_admin(request.user):
         groups[1]["items"] += [_model("Outgoing", "outbox", "helpdesk_outboundmail")]
@@ -29,6 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 "separator": True,
                 "items": [
                     _model("Mailboxes", "alternate_email", "inbound_mailbox"),
+                    _model("IMAP accounts", "cloud_download", "inbound_imapaccount"),
                     _model("Mail texts", "draft", "helpdesk_mailtemplate"),
                     _model("Teams", "groups", "helpdesk_team"),
                     _model("Categories", "label", "helpdesk_category"),

@@ -47,6 +47,7 @@ class StaffSite(UnfoldAdminSite):
             page("mail/<int:pk>/", mail.inbound_mail, "inbound_mail"),
             page("mail/<int:pk>/source/", mail.source, "mail_source"),
             page("mail/<int:pk>/again/", mail.again, "mail_again"),
+            page("ledger/", mail.ledger_page, "ledger"),
             page("sent-mail/", mail.sent_mail, "sent_mail"),
             page("sent-mail/<str:name>/", mail.sent_mail_file, "sent_mail_file"),
         ]

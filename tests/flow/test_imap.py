@@ -7,16 +7,19 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 from imapclient import SEEN, IMAPClient
 
 from inbound import store
 from inbound.models import ImapCursor, InboundMail
 from inbound.transports.imap.account import Account, read_account
-from inbound.transports.imap.session import fetch_new, watch
+from inbound.transports.imap.session import fetch, fetch_new, missing, watch
 from tests.mail import eml, mailbox
 from tests.services import free_port, need, wait_for
 
@@ -136,7 +139,7 @@ def test_a_fault_of_the_database_leaves_the_mail_unseen_for_the_next_time(
             fetch_new(client, account)
         assert len(client.search(["UNSEEN"])) == 1
         monkeypatch.setattr(store, "accept", real)
-        assert fetch_new(client, account) == 1
+        fetch_new(client, account)
     assert stored() == ["a@imap", "b@imap"]
 
 
@@ -146,7 +149,7 @@ def test_a_crash_in_the_first_contact_does_not_bring_in_old_mail_that_was_read(
     real = store.accept
     with connect(account) as client:
         put(client, "new-1")
-        put(client, "old", flags=(SEEN,))
+        client.append("INBOX", eml("old", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=3))
         put(client, "new-2")
 
         def broken(*args: object, **kwargs: object) -> list[int]:
@@ -161,6 +164,42 @@ def test_a_crash_in_the_first_contact_does_not_bring_in_old_mail_that_was_read(
         fetch_new(client, account)
         fetch_new(client, account)
     assert stored() == ["new-1@imap", "new-2@imap"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "taken"),
+    [("recent", {"unread", "seen"}), ("unread", {"unread"}), ("all", {"unread", "seen", "old"}), ("nothing", set())],
+)
+def test_the_first_contact_takes_what_was_chosen_and_then_all_that_comes(
+    account: Account, choice: str, taken: set[str]
+) -> None:
+    account = replace(account, first_contact=choice)
+    with connect(account) as client:
+        client.append("INBOX", eml("x", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=30))
+        put(client, "unread")
+        put(client, "seen", flags=(SEEN,))
+        fetch_new(client, account)
+        assert stored() == sorted(f"{name}@imap" for name in taken)
+        put(client, "later", flags=(SEEN,))
+        fetch_new(client, account)
+    assert "later@imap" in stored()
+    # What the first contact passed over is behind it; nothing else is missing.
+    assert missing(account) == []
+    InboundMail.objects.filter(message_id="later@imap").delete()
+    (uid,) = missing(account)
+    assert fetch(account, [uid]) == 1
+    assert missing(account) == []
+
+
+def test_what_is_stored_moves_to_the_folder_that_was_chosen(account: Account) -> None:
+    account = replace(account, move_to="Done")
+    with connect(account) as client:
+        client.create_folder("Done")
+        put(client, "a", "b")
+        fetch_new(client, account)
+        assert client.select_folder("INBOX")[b"EXISTS"] == 0
+        assert client.select_folder("Done")[b"EXISTS"] == 2
+    assert stored() == ["a@imap", "b@imap"]
 
 
 def test_a_crash_between_commit_and_cursor_stores_nothing_twice(account: Account) -> None:

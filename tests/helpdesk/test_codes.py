@@ -12,7 +12,7 @@ from django.utils import timezone
 from helpdesk import throttle
 from helpdesk.actions import Refused, codes
 from helpdesk.models import EmailCode, OutboundMail, Person, SupportPin
-from helpdesk.secrets import Unreadable, seal, unseal
+from inbound.secrets import Unreadable, seal, unseal
 from tasks.codes import deliver, sweep
 from tests.mail import agent, customer, mailbox
 from tests.services import smtp_sink

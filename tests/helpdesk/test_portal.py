@@ -11,7 +11,7 @@ from helpdesk import actions
 from helpdesk.actions import Content, codes
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
-from helpdesk.secrets import unseal
+from inbound.secrets import unseal
 from tests.mail import agent, customer, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             self.stdout.write(f"mail {mail.pk}: its bytes have been deleted")
             return
         then = f"{mail.state} {mail.reason}".strip() + (f", #{mail.ticket_number}" if mail.ticket_number else "")
-        plan = intake.plan(intake.read(mail, bytes(mail.raw.data)))
+        plan = intake.plan(intake.read(mail, mail.raw.content))
         now = (
             f"{plan.do} ({plan.rule})"
             + (f", #{plan.ticket}" if plan.ticket else "")

@@ -31,17 +31,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--recipient", default="", help="the envelope recipient, with its +token, where the caller knows it"
         )
+        parser.add_argument(
+            "--as-history", action="store_true",
+            help="an old archive: tickets are closed, with the mails' own dates, and nothing is sent",
+        )  # fmt: skip
         parser.add_argument("--sender", default="", help="the envelope sender, where the caller knows it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            code = self._ingest(options["source"], options["mailbox"], options["sender"], options["recipient"])
+            code = self._ingest(
+                options["source"],
+                options["mailbox"],
+                options["sender"],
+                options["recipient"],
+                history=options["as_history"],
+            )
         except store.TEMPORARY as error:
             code = self._say(EX_TEMPFAIL, f"temporary fault: {type(error).__name__}: {error}")
         if code:
             sys.exit(code)
 
-    def _ingest(self, sources: list[str], address: str | None, sender: str, recipient: str) -> int:
+    def _ingest(self, sources: list[str], address: str | None, sender: str, recipient: str, *, history: bool) -> int:
         close_old_connections()
         if recipient:
             named = store.mailbox_for(recipient)
@@ -64,7 +74,9 @@ class Command(BaseCommand):
                 if not raw.strip():
                     return self._say(EX_DATAERR, f"{source}: the message is empty")
                 group.append(
-                    store.Arrival(raw, Envelope(sender, (recipient or found.address,), "ingest"), "ingest", key)
+                    store.Arrival(
+                        raw, Envelope(sender, (recipient or found.address,), "ingest"), "ingest", key, history
+                    )
                 )
                 if len(group) >= CHUNK:
                     count += len(store.accept_many(group))

@@ -1,7 +1,11 @@
-"""An IMAP account, as IMAP_URLS names it."""
+"""An IMAP account, from the staff site's row or as IMAP_URLS names it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:  # settings read this file before there are models
+    from inbound.models import ImapAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,15 +13,26 @@ class Account:
     host: str
     port: int
     user: str
-    password: str
+    password: str  # or the refresh token
     folder: str
     mailbox: str  # the address that its mail is for; "" is the first mailbox
     tls: str  # "tls" from the first byte, "starttls", or "" for a server on this machine
+    auth: str = "password"  # or "xoauth2"
+    move_to: str = ""
+    first_contact: str = "recent"
+    row: int = 0  # the ImapAccount's id, where it is one
 
     @property
     def name(self) -> str:
         """What it is known by, in the cursor and in the log; without the password."""
         return f"{self.user}@{self.host}:{self.port}/{self.folder}"[:200]
+
+
+def of_row(row: "ImapAccount") -> Account:
+    return Account(
+        row.host, row.port, row.username, row.secret, row.folder or "INBOX", row.mailbox.address, row.security,
+        row.auth, row.move_to, row.first_contact, row.pk,
+    )  # fmt: skip
 
 
 def read_account(url: str) -> Account:
@@ -34,7 +49,9 @@ def read_account(url: str) -> Account:
     tls, port = kinds[parts.scheme]
     if not tls and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
         raise ValueError("imap:// sends the password in clear text: use imaps:// or imap+tls://")
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     return Account(
         parts.hostname, parts.port or port, unquote(parts.username), unquote(parts.password),
-        unquote(parts.path.strip("/")) or "INBOX", parse_qs(parts.query).get("mailbox", [""])[0].lower(), tls,
+        unquote(parts.path.strip("/")) or "INBOX", query.get("mailbox", "").lower(), tls,
+        move_to=query.get("move_to", ""), first_contact=query.get("first", "recent"),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import random
 import ssl
 import threading
 import time
+from datetime import timedelta
 
 from django.db import close_old_connections
 from django.utils import timezone
@@ -18,7 +19,8 @@ from imapclient.exceptions import IMAPClientError
 
 from inbound import store
 from inbound.message import Envelope
-from inbound.models import ImapCursor, Mailbox
+from inbound.models import ImapCursor, InboundMail, Mailbox
+from inbound.transports.imap import oauth
 from inbound.transports.imap.account import Account
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,9 @@ IDLE_SECONDS = 28 * 60  # RFC 2177: less than 29 minutes
 POLL_SECONDS = 60
 BATCH = 50
 LONGEST_PAUSE = 300.0
-FAULTS = (IMAPClientError, store.UnknownRecipient, *store.TEMPORARY)
+FAULTS = (IMAPClientError, oauth.Refused, store.UnknownRecipient, *store.TEMPORARY)
+RECENT = timedelta(days=1)
+CHECKED = 5000  # the newest of a folder that `check` compares
 
 
 def watch(account: Account, stop: threading.Event) -> None:
@@ -55,9 +59,9 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     validity = int(selected[b"UIDVALIDITY"])
     known = cursor.uid_validity == validity
     if not known:
-        # The first contact takes what nobody has read; a changed folder is read again from its beginning.
-        # The cursor is set when that is done: until then a crash begins it anew, and the keys know what is stored.
-        uids = client.search(["ALL"] if cursor.uid_validity else ["UNSEEN"])
+        # A changed folder is read again from its beginning. The cursor is set when that is done: until then a
+        # crash begins it anew, and the keys know what is stored.
+        uids = client.search(["ALL"]) if cursor.uid_validity else _at_first(client, account)
     else:
         uids = [uid for uid in client.search(["UID", f"{cursor.last_uid + 1}:*"]) if uid > cursor.last_uid]
     count = 0
@@ -69,17 +73,90 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
             if raw is None:
                 continue  # deleted meanwhile
             store.accept(raw, Envelope("", (_recipient(account),), account.name), "imap",
-                         key=f"imap:{account.name}:{validity}:{uid}"[:300])  # fmt: skip
+                         key=_key(account, validity, uid))  # fmt: skip
             if known:
                 ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=uid).update(last_uid=uid)
             client.add_flags([uid], [SEEN], silent=True)
+            if account.move_to:
+                _move(client, uid, account.move_to)
             count += 1
     newest = int(selected.get(b"UIDNEXT", 1)) - 1
     # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
     reached = max([newest, *uids])
-    ImapCursor.objects.filter(pk=cursor.pk).update(uid_validity=validity, last_uid=reached)
+    changes: dict[str, int] = {"uid_validity": validity, "last_uid": reached}
+    if not known:
+        # Before the oldest one that was taken lies what the first contact passed over.
+        changes["first_uid"] = min(uids) - 1 if uids else reached
+    ImapCursor.objects.filter(pk=cursor.pk).update(**changes)
     _note(account, "")
     return count
+
+
+def try_out(account: Account) -> str:
+    """Signs in and opens the folder; what is there, in words. Raises the server's error, in its own words."""
+    with _connect(account) as client:
+        selected = client.select_folder(account.folder, readonly=True)
+        idle = "it tells of new mail at once" if client.has_capability("IDLE") else "it is asked every minute"
+        return f"{account.folder} has {int(selected[b'EXISTS'])} messages; {idle}."
+
+
+def missing(account: Account) -> list[int]:
+    """The UIDs that the folder has, up to the cursor, and that were never stored: there should be none but
+    what the first contact passed over. The newest CHECKED are compared."""
+    cursor = ImapCursor.objects.filter(account=account.name).first()
+    with _connect(account) as client:
+        selected = client.select_folder(account.folder, readonly=True)
+        validity = int(selected[b"UIDVALIDITY"])
+        if cursor is None or cursor.uid_validity != validity:
+            return []
+        uids = [uid for uid in client.search(["ALL"]) if cursor.first_uid < uid <= cursor.last_uid][-CHECKED:]
+    keys = {_key(account, validity, uid): uid for uid in uids}
+    known: set[str] = set()
+    wanted = list(keys)
+    for start in range(0, len(wanted), 500):
+        rows = InboundMail.objects.filter(transport_key__in=wanted[start : start + 500])
+        known |= {str(key) for key in rows.values_list("transport_key", flat=True)}
+    return sorted(uid for key, uid in keys.items() if key not in known)
+
+
+def fetch(account: Account, uids: list[int]) -> int:
+    """Stores those messages, wherever the cursor is; how many."""
+    count = 0
+    with _connect(account) as client:
+        validity = int(client.select_folder(account.folder, readonly=True)[b"UIDVALIDITY"])
+        for uid in uids:
+            raw = client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {}).get(b"BODY[]")
+            if raw is not None:
+                envelope = Envelope("", (_recipient(account),), account.name)
+                store.accept(raw, envelope, "imap", key=_key(account, validity, uid))
+                count += 1
+    return count
+
+
+def _key(account: Account, validity: int, uid: int) -> str:
+    return f"imap:{account.name}:{validity}:{uid}"[:300]
+
+
+def _at_first(client: IMAPClient, account: Account) -> list[int]:
+    if account.first_contact == "all":
+        return list(client.search(["ALL"]))
+    if account.first_contact == "nothing":
+        return []
+    unread = client.search(["UNSEEN"])
+    if account.first_contact == "unread":
+        return list(unread)
+    # What another client has marked as read since yesterday may be what nobody has answered. RFC 9051 6.4.4:
+    # SINCE is by the day, in the server's time zone.
+    return sorted({*unread, *client.search(["SINCE", (timezone.now() - RECENT).date()])})
+
+
+def _move(client: IMAPClient, uid: int, folder: str) -> None:
+    if client.has_capability("MOVE"):
+        client.move([uid], folder)
+    else:
+        client.copy([uid], folder)
+        client.delete_messages([uid])
+        client.uid_expunge([uid]) if client.has_capability("UIDPLUS") else client.expunge()
 
 
 def _connect(account: Account) -> IMAPClient:
@@ -90,7 +167,14 @@ def _connect(account: Account) -> IMAPClient:
     )  # fmt: skip
     if account.tls == "starttls":
         client.starttls(context)
-    client.login(account.user, account.password)
+    try:
+        if account.auth == "xoauth2":
+            client.oauth2_login(account.user, oauth.access_token(account.row))
+        else:
+            client.login(account.user, account.password)
+    except BaseException:
+        client.shutdown()
+        raise
     return client
 
 
@@ -127,6 +211,7 @@ def _recipient(account: Account) -> str:
 def _note(account: Account, error: str) -> None:
     try:
         seen = {} if error else {"contacted_at": timezone.now()}
+        ImapCursor.objects.get_or_create(account=account.name)
         ImapCursor.objects.filter(account=account.name).update(error=error, **seen)
     except store.TEMPORARY:
         log.warning("IMAP %s: the database is away", account.name)

@@ -12,6 +12,7 @@ from aiosmtpd.smtp import Envelope, Session
 from inbound import store
 from inbound.message import Envelope as MailEnvelope
 from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
+from inbound.transports.smtp.rates import Rates
 from inbound.transports.smtp.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Handler:
         self.max_connections = max_connections
         self._connections: set[Protocol] = set()
         self._recipients = _Recipients()
+        self._rates = Rates()
 
     def connected(self, connection: Protocol) -> None:
         self._connections.add(connection)
@@ -50,6 +52,8 @@ class Handler:
     async def handle_MAIL(
         self, server: Protocol, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if refused := self._rates.over(_host(session), "" if address in {"<>", None} else address.lower()):
+            return refused
         envelope.mail_from = address  # aiosmtpd gives the null sender as "<>"
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
@@ -133,10 +137,14 @@ def _clean(address: str) -> str:
 
 
 def _client(session: Session) -> str:
+    return f"{_host(session)} ({session.host_name or '-'})"
+
+
+def _host(session: Session) -> str:
     peer: Any = session.peer
     host = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
     try:
-        host = str(ipaddress.ip_address(host.partition("%")[0]))
+        found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        pass
-    return f"{host} ({session.host_name or '-'})"
+        return host
+    return str(getattr(found, "ipv4_mapped", None) or found)

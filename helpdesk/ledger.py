@@ -1,0 +1,85 @@
+"""The books of what arrived: each mailbox, each day, and where every mail ended. They always add up.
+
+A mail is a row from the moment it is accepted, and a row is in exactly one state: the sum of the columns
+is the number of arrivals, by construction and not by counting along.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from inbound.models import InboundMail, Mailbox
+
+State = InboundMail.State
+COLUMNS = ("new tickets", "comments", "held", "reports", "duplicates", "ignored", "quarantined", "failed", "waiting")
+_DONE = {"open": "new tickets", "comment": "comments", "hold": "held"}
+
+
+@dataclass(slots=True)
+class Line:
+    """One mailbox on one day. `ignored` says why, by reason; duplicates and reports have columns of their own."""
+
+    day: date
+    mailbox: str
+    columns: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def arrived(self) -> int:
+        return sum(self.columns.values())
+
+    @property
+    def cells(self) -> list[int]:
+        return [self.columns[name] for name in COLUMNS]
+
+
+def lines(days: int = 14, mailbox: int | None = None) -> list[Line]:
+    """The newest day first. One query, over the days that are shown alone."""
+    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    rows = InboundMail.objects.filter(received_at__gte=since)
+    if mailbox is not None:
+        rows = rows.filter(mailbox=mailbox)
+    counted: Iterable[tuple[date, int, str, str, int]] = (
+        rows.annotate(day=TruncDate("received_at"))
+        .values_list("day", "mailbox", "state", "reason")
+        .order_by()
+        .annotate(number=Count("pk"))
+    )
+    names = dict(Mailbox.objects.values_list("pk", "address"))
+    found: dict[tuple[date, int], Line] = {}
+    for day, box, state, reason, number in counted:
+        line = found.setdefault((day, box), Line(day, str(names.get(box, box))))
+        column = _column(state, reason)
+        line.columns[column] += number
+        if column == "ignored":
+            line.ignored[reason or "no reason"] += number
+    return sorted(found.values(), key=lambda line: (-line.day.toordinal(), line.mailbox))
+
+
+def totals(found: Iterable[Line]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for line in found:
+        total.update(line.columns)
+    return total
+
+
+def backlog() -> dict[int, int]:
+    """How many mails wait, by mailbox."""
+    waiting: dict[int, int] = defaultdict(int)
+    rows = InboundMail.objects.filter(state=State.RECEIVED).values_list("mailbox").order_by().annotate(Count("pk"))
+    for mailbox, number in rows:
+        waiting[mailbox] = number
+    return waiting
+
+
+def _column(state: str, reason: str) -> str:
+    if state == State.DONE:
+        return _DONE.get(reason, "reports")  # what came back to us about mail that we sent
+    if state == State.IGNORED:
+        return "duplicates" if reason == "duplicate" else "ignored"
+    return {State.QUARANTINED: "quarantined", State.FAILED: "failed"}.get(State(state), "waiting")
