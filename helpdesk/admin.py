@@ -107,7 +107,7 @@ class IdentityForm(KeepsSecrets):
 class IdentityInline(StackedInline):  # type: ignore[misc]
     model = Identity
     form = IdentityForm
-    verbose_name_plural = "How its mail looks and leaves"
+    verbose_name = verbose_name_plural = "How its mail looks and leaves"
 
 
 class ChannelForm(KeepsSecrets):
@@ -122,6 +122,7 @@ class ChannelForm(KeepsSecrets):
 class ChannelInline(TabularInline):  # type: ignore[misc]
     model = AlertChannel
     form = ChannelForm
+    fields = ["name", "url", "is_active"]
     extra = 0
     verbose_name_plural = "Alerts by SMS and chat"
 
@@ -275,8 +276,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
 class TeamAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ["name", "strategy", "lead"]
     search_fields = ["name"]
-    filter_horizontal = ["mailboxes"]
-    autocomplete_fields = ["members", "lead"]
+    autocomplete_fields = ["members", "lead", "mailboxes"]
     inlines = [ChannelInline]
 
 
@@ -362,6 +362,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     show_full_result_count = False
     paginator = InfinitePaginator
     filter_horizontal = []
+    autocomplete_fields = ["skills"]
     inlines = [AddressInline, ChannelInline]
     readonly_fields = ["last_login", "created_at"]
     fieldsets = [
@@ -430,12 +431,12 @@ class OutboundMailAdmin(LargeTableAdmin):
     list_display = [
         "subject",
         "to_address",
-        "kind",
+        "shown_kind",
         "created_at",
         "shown_state",
         "attempts",
         "reason",
-        "next_attempt_at",
+        "due",
     ]
     list_filter = ["state"]
     list_select_related = ["mailbox"]
@@ -446,6 +447,14 @@ class OutboundMailAdmin(LargeTableAdmin):
         "state", "reason", "error", "attempts", "next_attempt_at", "created_at", "sent_at", "bounced_at",
     ]  # fmt: skip
     actions = ["retry", "cancel"]
+
+    @display(description="Kind")
+    def shown_kind(self, mail: OutboundMail) -> str:
+        return str(KINDS[mail.kind].title) if mail.kind in KINDS else mail.kind
+
+    @display(description="Next attempt")
+    def due(self, mail: OutboundMail) -> Any:
+        return mail.next_attempt_at if mail.state == OutboundMail.State.QUEUED else ""
 
     @display(description="Text")
     def shown_text(self, mail: OutboundMail) -> str:

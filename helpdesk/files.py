@@ -12,9 +12,9 @@ from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connection
+from django.db import connection, transaction
 
-from helpdesk.models import Attachment, Ticket
+from helpdesk.models import Attachment, Comment, Ticket
 from inbound.message import Attachment as MailAttachment
 
 
@@ -52,6 +52,12 @@ def discard(stored: Iterable[str]) -> None:
     """Deletes files whose comment was not written after all."""
     for name in stored:
         default_storage.delete(name)
+
+
+def discard_after_commit(comment: Comment) -> None:
+    """Deletes a comment's files once the transaction that deletes it has committed."""
+    names = list(Attachment.objects.filter(comment=comment).values_list("file", flat=True))
+    transaction.on_commit(lambda: discard(names), robust=True)
 
 
 def reserve_ticket_number() -> int:

@@ -42,7 +42,7 @@ def describe(event: Event) -> str:
         "admitted": lambda: f"admitted the mail from {data['sender']}",
         "rejected": lambda: f"rejected the mail from {data['sender']}",
         "detached": lambda: f"made the mail from {data['sender']} a ticket of its own, #{data['to']}",
-        "participant-added": lambda: f"added {data['name']} ({data['source']})",
+        "participant-added": lambda: f"added {data['name']}" + ("" if data["source"] == "agent" else f" ({data['source']})"),
         "participant-removed": lambda: f"removed {data['name']}",
         "spam": lambda: "marked it as spam" + (f" and blocked {data['blocked']}" if data["blocked"] else ""),
         "not-spam": lambda: "took the spam mark off",

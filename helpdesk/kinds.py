@@ -36,7 +36,7 @@ KINDS = {
         Kind("assigned", _("A ticket is assigned to me"), To.STAFF),
         Kind("customer_replied", _("A customer replied on my ticket"), To.STAFF),
         Kind("mentioned", _("Someone mentions me in a note"), To.STAFF),
-        Kind("digest", _("What happened on tickets I watch"), To.STAFF, is_bulk=True),
+        Kind("digest", _("Something happens on a ticket I watch"), To.STAFF, is_bulk=True),
         Kind("sla_warning", _("A ticket will soon miss its time"), To.STAFF),
         Kind("sla_breach", _("A ticket has missed its time"), To.STAFF),
         Kind("delivery_failed", _("My answer could not be delivered"), To.STAFF),

@@ -47,6 +47,8 @@ def of_own_text(subject: str, body: str, context: Mapping[str, Any]) -> Words:
     html = markdown.to_html(marked)
     for name, plain in PLACEHOLDERS.items():
         mark, value = f"xq{name.encode().hex()}qx", plain(context)
+        if name == "signature":
+            html = html.replace(f"<p>{mark}</p>", markdown.to_html(value)).replace(mark, markdown.to_html(value))
         if name == "message":
             whole = context["comment"].html or str(words(value)) if context.get("comment") else str(words(value))
             html = html.replace(f"<p>{mark}</p>", whole).replace(mark, whole)
@@ -85,7 +87,9 @@ def _message(context: Mapping[str, Any]) -> str:
 
 def _when(context: Mapping[str, Any]) -> str:
     at = context.get("answer_by")
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else ""
+    if not at:
+        return ""
+    return f"{date_format(timezone.localtime(at), 'DATETIME_FORMAT')} ({timezone.localtime(at).tzname()})"
 
 
 def _of(name: str, attribute: str = "") -> Any:
@@ -99,7 +103,7 @@ def _of(name: str, attribute: str = "") -> Any:
 
 # What an admin can write into a text of their own, and where each comes from.
 PLACEHOLDERS = {
-    "customer": _of("person", "name"),
+    "customer": lambda context: str(context["person"]) if context.get("person") else "",
     "number": _of("ticket", "pk"),
     "subject": _of("ticket", "subject"),
     "mailbox": lambda context: context["mailbox"].name or context["mailbox"].address,

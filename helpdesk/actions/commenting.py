@@ -14,6 +14,7 @@ from helpdesk.actions.content import Content, from_markdown, write_comment
 from helpdesk.actions.moving import reopened_status
 from helpdesk.actions.people import add_participant
 from helpdesk.actions.watching import watch
+from helpdesk.files import discard_after_commit
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
 from helpdesk.sla import clocks
 
@@ -91,8 +92,9 @@ def reply(
     return comment
 
 
-def take_back(comment: Comment, *, actor: Person) -> str:
-    """Undoes an answer of which no mail has left yet; its text, to be written again. Refused once one has."""
+def take_back(comment: Comment, *, actor: Person) -> tuple[str, list[str]]:
+    """Undoes an answer of which no mail has left yet: its text and its Bcc, to be written again. Its files are
+    gone; who was in Cc goes on taking part. Refused once a mail has left."""
     with changing(comment.ticket) as current:
         mails = OutboundMail.objects.filter(comment=comment, kind="reply")
         if comment.author_id != actor.pk or comment.mail_id or not comment.author or not comment.author.is_staff:
@@ -106,10 +108,11 @@ def take_back(comment: Comment, *, actor: Person) -> str:
         if said and said.data.get("waited"):
             current.customer_waits_since = datetime.fromisoformat(said.data["waited"])
         text = comment.text
+        discard_after_commit(comment)
         clocks.unanswered(current, comment.created_at)
         record(current, "taken-back", actor)
         comment.delete()
-    return text
+    return text, list(said.data.get("bcc", [])) if said else []
 
 
 def note(ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.Via.STAFF) -> Comment:

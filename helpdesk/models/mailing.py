@@ -105,6 +105,10 @@ class Suppression(models.Model):
     mail = models.ForeignKey("helpdesk.OutboundMail", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        verbose_name = "suppressed address"
+        verbose_name_plural = "suppressed addresses"
+
     def __str__(self) -> str:
         return str(self.address)
 

@@ -45,7 +45,12 @@ class Person(AbstractBaseUser):
     )  # fmt: skip
     skills = models.ManyToManyField("helpdesk.Category", blank=True, related_name="experts")
     last_given_at = models.DateTimeField(null=True, editable=False, help_text="When a ticket was last given to them.")
-    language = models.CharField(max_length=5, blank=True, help_text="Of mail to them; empty: not known.")
+    language = models.CharField(
+        max_length=5,
+        blank=True,
+        choices=[("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")],
+        help_text="Of mail to them; empty: not known.",
+    )
     muted = models.JSONField(default=list, blank=True, help_text="The kinds of mail they don't want.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

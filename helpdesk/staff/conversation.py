@@ -176,11 +176,15 @@ def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     comment = access.comment(request.user, pk)
     found = comment.ticket
     try:
-        text = actions.take_back(comment, actor=request.user)
+        had_files = comment.attachments.exists()
+        text, bcc = actions.take_back(comment, actor=request.user)
     except actions.Refused as why:
         messages.error(request, str(why))
         return _back(found)
-    return _keep_draft(request, found, text, "reply")
+    if had_files:
+        messages.warning(request, "Taken back. Attach the files again.")
+    request.session[f"draft-{found.pk}"] = {"text": text, "kind": "reply", "bcc": ", ".join(bcc)}
+    return redirect(reverse("admin:ticket", args=[found.pk]) + "#reply")
 
 
 @require_POST

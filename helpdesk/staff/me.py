@@ -46,7 +46,15 @@ class AddressForm(forms.Form):
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
 
-class PasswordReset(FormView):  # type: ignore[type-arg]
+class _OurLook:
+    """The staff site's colours and name."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        return {**admin.site.each_context(self.request), **found}  # type: ignore[attr-defined]
+
+
+class PasswordReset(_OurLook, FormView):  # type: ignore[type-arg]
     """Sends staff a link. The answer is the same whoever asks for whomever."""
 
     template_name = "staff/password_reset.html"
@@ -73,12 +81,12 @@ class PasswordReset(FormView):  # type: ignore[type-arg]
         return super().form_valid(form)
 
 
-class PasswordResetDone(TemplateView):
+class PasswordResetDone(_OurLook, TemplateView):
     template_name = "staff/password_reset.html"
     extra_context = {"title": "Look into your mail", "is_sent": True}
 
 
-class PasswordResetConfirm(views.PasswordResetConfirmView):
+class PasswordResetConfirm(_OurLook, views.PasswordResetConfirmView):
     template_name = "staff/password_reset.html"
     success_url = reverse_lazy("admin:login")
 

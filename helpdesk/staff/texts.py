@@ -6,11 +6,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods
 
-from helpdesk import access, notify, wording
+from helpdesk import access, markdown, notify, wording
+from helpdesk.kinds import KINDS
 from helpdesk.middleware import policy
 from helpdesk.models import Comment, MailTemplate, Person, Ticket
 from inbound.models import Mailbox
@@ -23,7 +24,8 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if not access.is_admin(request.user):
         raise PermissionDenied
     found = get_object_or_404(MailTemplate.objects.select_related("mailbox__identity"), pk=pk)
-    said = wording.of_own_text(found.subject, found.body, sample(found.mailbox, request.user))
+    with translation.override(found.language or None):
+        said = wording.of_own_text(found.subject, found.body, sample(found.mailbox, request.user))
     if request.method == "POST":
         notify.test_mail(request.user, found.mailbox, said)
         messages.success(request, f"A test mail is on its way to {request.user.email}.")
@@ -31,12 +33,12 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if "html" in request.GET:
         response = HttpResponse(said.html)
         response["Content-Security-Policy"] = policy(
-            script_src="'none'", img_src="'self' data: https:", frame_ancestors="'self'", sandbox=""
+            script_src="'none'", img_src="'self' data: https:", frame_ancestors="'self'", sandbox="allow-same-origin"
         )
         return response
     context = {
         **admin.site.each_context(request),
-        "title": f"{found.kind}: preview",
+        "title": f"{KINDS[found.kind].title}: preview" if found.kind in KINDS else "Preview",
         "text": found,
         "said": said,
     }
@@ -48,7 +50,7 @@ def sample(mailbox: Mailbox, me: Person) -> dict[str, object]:
     customer = Person(email="cleo@example.net", name="Cleo Sample")
     ticket = Ticket(pk=1042, subject="The printer on the second floor", requester=customer, mailbox=mailbox)
     said = "Please restart it, and try again.\n\nIf that does not help, we come by **tomorrow morning**."
-    answer = Comment(ticket=ticket, author=me, text=said, html="")
+    answer = Comment(ticket=ticket, author=me, text=said, html=markdown.to_html(said))
     earlier = Comment(ticket=ticket, author=customer, text="It prints every page twice.", created_at=timezone.now())
     return {
         "ticket": ticket, "person": customer, "mailbox": mailbox, "comment": answer, "earlier": earlier,

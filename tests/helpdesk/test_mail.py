@@ -192,7 +192,7 @@ def test_an_answer_is_taken_back_while_no_mail_has_left_and_not_after(settings) 
     comment = actions.reply(ticket, Content(text="Oops"), actor=ada)
     with pytest.raises(actions.Refused):
         actions.take_back(comment, actor=agent("Bob"))
-    assert actions.take_back(comment, actor=ada) == "Oops"
+    assert actions.take_back(comment, actor=ada) == ("Oops", [])
     ticket.refresh_from_db()
     assert ticket.customer_waits_since == waited
     assert not Comment.objects.filter(text="Oops").exists()

@@ -85,8 +85,8 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     reached = max([newest, *uids])
     changes: dict[str, int] = {"uid_validity": validity, "last_uid": reached}
     if not known:
-        # Before the oldest one that was taken lies what the first contact passed over.
-        changes["first_uid"] = min(uids) - 1 if uids else reached
+        # Unless everything was taken, some of what was there was passed over: `missing` looks behind it.
+        changes["first_uid"] = 0 if account.first_contact == "all" or cursor.uid_validity else reached
     ImapCursor.objects.filter(pk=cursor.pk).update(**changes)
     _note(account, "")
     return count
