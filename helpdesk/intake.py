@@ -15,6 +15,7 @@ from django.utils import timezone
 from helpdesk import actions, delivery, participants, people, threads
 from helpdesk.actions import Content, File
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
+from helpdesk.remembered import remembered
 from inbound import body, quotes
 from inbound.addresses import Bounce, read_token
 from inbound.classify import classify
@@ -70,10 +71,15 @@ class Plan:
 def read(row: InboundMail, raw: bytes) -> Received:
     """Parses and classifies; needs no database but for the list of our mailboxes."""
     parsed = parse(raw)
-    ours = frozenset(Mailbox.objects.order_by().values_list("address", flat=True))
+    ours = _our_addresses()
     verdict = classify(parsed, Envelope(row.mail_from, tuple(row.rcpt_to), row.client), ours)
     report = read_report(raw) if verdict.kind is Kind.BOUNCE else None
     return Received(row, parsed, verdict, report, ours)
+
+
+@remembered
+def _our_addresses() -> frozenset[str]:
+    return frozenset(Mailbox.objects.order_by().values_list("address", flat=True))
 
 
 def plan(mail: Received) -> Plan:

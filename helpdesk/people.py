@@ -17,6 +17,6 @@ def find_all(addresses: Iterable[str]) -> dict[str, Person]:
         return {}
     found = {person.email: person for person in Person.objects.filter(email__in=wanted)}
     if rest := wanted - found.keys():
-        for extra in PersonAddress.objects.filter(address__in=rest).select_related("person"):
-            found[extra.address] = extra.person
+        extra = PersonAddress.objects.filter(address__in=rest).select_related("person")
+        found |= {row.address: row.person for row in extra}
     return found

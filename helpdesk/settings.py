@@ -326,6 +326,8 @@ ATTACHMENT_TYPES = setting("ATTACHMENT_TYPES", "pdf,jpg,jpeg,png,docx", lambda v
 CLAMAV_ADDR = setting("CLAMAV_ADDR", "off", listener)
 TICKET_LINK_DAYS = setting("TICKET_LINK_DAYS", "30", integer(1, 3650))
 
+CONFIG_SECONDS = setting("CONFIG_SECONDS", "2", integer(0, 3600))  # how long a worker trusts what it read
+
 # --- The API
 
 JWT_ACCESS_MINUTES = setting("JWT_ACCESS_MINUTES", "15", integer(1, 1440))

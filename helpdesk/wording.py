@@ -13,6 +13,7 @@ from django.utils.html import escape
 
 from helpdesk import markdown
 from helpdesk.models import MailTemplate
+from helpdesk.remembered import remembered
 from helpdesk.templatetags.mailtext import shown, words
 from inbound.headers import one_line
 from inbound.models import Mailbox
@@ -120,11 +121,13 @@ _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=Tr
 
 
 def _own_text(kind: str, mailbox: Mailbox, language: str) -> MailTemplate | None:
-    found = {
-        text.language: text
-        for text in MailTemplate.objects.filter(mailbox=mailbox, kind=kind, language__in=[language, ""])
-    }
+    found = {text.language: text for text in _texts(mailbox.pk) if text.kind == kind}
     return found.get(language) or found.get("")
+
+
+@remembered
+def _texts(mailbox: int) -> list[MailTemplate]:
+    return list(MailTemplate.objects.filter(mailbox=mailbox))
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

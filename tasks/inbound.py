@@ -124,7 +124,7 @@ def _fail(row: InboundMail, error: str) -> None:
 
 
 def _rows() -> QuerySet[InboundMail]:
-    return InboundMail.objects.select_related("mailbox", "raw").filter(state=InboundMail.State.RECEIVED)
+    return InboundMail.objects.select_related("mailbox__identity", "raw").filter(state=InboundMail.State.RECEIVED)
 
 
 def _words(error: Exception) -> str:

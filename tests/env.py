@@ -10,6 +10,7 @@ for name in ("CELERY_BROKER_URL", "CACHE_URL", "EMAIL_URL", "DEBUG", "PUBLIC_URL
 os.environ["HELPDESK_KEYS"] = "throwaway"
 os.environ["SUPPORT_ADDRESS"] = "support@example.com"
 os.environ["UNDO_SEND_SECONDS"] = "0"
+os.environ["CONFIG_SECONDS"] = "0"
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="helpdesk-test-")
 atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)

@@ -10,9 +10,15 @@ from helpdesk import alerts, notify
 from helpdesk.actions.common import record
 from helpdesk.actions.content import Content, write_comment
 from helpdesk.models import Assignment, Category, Comment, Participant, Person, Team, Ticket
+from helpdesk.remembered import remembered
 from helpdesk.sla import clocks
 from inbound.models import Mailbox
 from tasks.ring import ring
+
+
+@remembered
+def _team_of(mailbox: int) -> Team | None:
+    return Team.objects.filter(mailboxes=mailbox).order_by("pk").first()
 
 
 def open_ticket(
@@ -40,7 +46,7 @@ def open_ticket(
     with transaction.atomic(savepoint=False):
         ticket = Ticket(
             pk=number, subject=subject.strip()[:500] or "(no subject)", requester=requester, mailbox=mailbox,
-            team=(category.team if category else None) or mailbox.teams.order_by("pk").first(), category=category,
+            team=(category.team if category else None) or _team_of(mailbox.pk), category=category,
             follows=follows, priority=priority, created_at=now,
             activity_at=now, customer_waits_since=now,
         )  # fmt: skip

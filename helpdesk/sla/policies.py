@@ -7,9 +7,11 @@ import holidays
 from django.utils import timezone
 
 from helpdesk.models import BusinessCalendar, SLAPolicy, Ticket
+from helpdesk.remembered import remembered
 from helpdesk.sla.calendar import Hours, parse_weekly
 
 
+@remembered
 def active() -> list[SLAPolicy]:
     """The policies in the order in which they are tried, with what the arithmetic needs."""
     return list(SLAPolicy.objects.filter(is_active=True).select_related("calendar").prefetch_related("steps"))
