@@ -174,19 +174,6 @@ class SuppressionAdmin(LargeTableAdmin):
         messages.success(request, "Mail goes there again; answers that were kept back go out.")
 
 
-@admin.register(Mailbox)
-class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
-    inlines = [IdentityInline]
-    list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
-    search_fields = ["address", "name"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:
-        """A mailbox with mail is switched off, not deleted: its tickets keep their address."""
-        if obj is not None and InboundMail.objects.filter(mailbox=obj).exists():
-            return False
-        return bool(super().has_delete_permission(request, obj))
-
-
 class ImapAccountForm(KeepsSecrets):
     secret_fields = ("secret", "client_secret")
     secret = KeptSecret(label="Password or refresh token", help_text="Never shown again; empty keeps what is stored.")
@@ -197,6 +184,30 @@ class ImapAccountForm(KeepsSecrets):
     class Meta:
         model = ImapAccount
         exclude: list[str] = []
+
+
+class ImapAccountInline(StackedInline):  # type: ignore[misc]
+    model = ImapAccount
+    form = ImapAccountForm
+    extra = 0
+    show_change_link = True  # there: testing it, and how it stands
+    verbose_name_plural = "Fetched by IMAP (none: its mail comes by SMTP, LMTP, a webhook or `ingest`)"
+    fields = [
+        "host", "port", "security", "username", "auth", "secret", "folder", "move_to", "first_contact", "is_active",
+    ]  # fmt: skip
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
+    inlines = [ImapAccountInline, IdentityInline]
+    list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
+    search_fields = ["address", "name"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:
+        """A mailbox with mail is switched off, not deleted: its tickets keep their address."""
+        if obj is not None and InboundMail.objects.filter(mailbox=obj).exists():
+            return False
+        return bool(super().has_delete_permission(request, obj))
 
 
 @admin.register(ImapAccount)

@@ -1,6 +1,6 @@
 """The only way to write: each action is row, event and notification in one transaction, with its `actor`."""
 
-from helpdesk.actions.accounts import register, set_password, verified
+from helpdesk.actions.accounts import ask_for_new_address, change_address, register, set_password, verified
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.commenting import customer_comment, hold, note, reply, take_back
 from helpdesk.actions.common import Conflict, Refused, changing, record
@@ -30,7 +30,9 @@ __all__ = [
     "Refused",
     "add_participant",
     "admit",
+    "ask_for_new_address",
     "assign",
+    "change_address",
     "changing",
     "choose_mail",
     "customer_comment",

@@ -11,9 +11,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from helpdesk import people
+from helpdesk.actions import codes
 from helpdesk.actions.common import Refused
 from helpdesk.actions.people import person_for
-from helpdesk.models import Person, VerifiedAddress
+from helpdesk.models import EmailCode, Person, PersonAddress, VerifiedAddress
 
 VERIFIED_FOR = timedelta(minutes=15)
 
@@ -66,6 +67,38 @@ def set_password(person: Person, password: str) -> None:
     """Every sign-in from before is over: tokens carry a mark of the password."""
     person.set_password(password)
     person.save(update_fields=["password"])
+
+
+def ask_for_new_address(person: Person, address: str, *, client: str) -> None:
+    """Two codes go out: to the present address, which confirms the change, and to the new one, which is shown to
+    be theirs. Raises Throttled."""
+    codes.send_code(EmailCode.Purpose.CONFIRM, person.email, client=client, subject=_change_to(address))
+    codes.send_code(EmailCode.Purpose.VERIFY, address, client=client)
+
+
+def change_address(person: Person, address: str, *, confirmation: str, verification: str, client: str) -> None:
+    """The person's mail goes to `address` from now on; what comes from the old one is still theirs.
+
+    `confirmation` is the code that went to the present address, `verification` the one that went to the
+    new one. Raises Refused and Throttled.
+    """
+    address = address.strip().lower()
+    codes.take_code(EmailCode.Purpose.VERIFY, address, verification, client=client)
+    codes.take_code(
+        EmailCode.Purpose.CONFIRM, person.email, confirmation, client=client, subject=_change_to(address)
+    )  # fmt: skip
+    with transaction.atomic():
+        owner = people.find(address)
+        if owner is not None and owner.pk != person.pk:
+            raise Refused("This address belongs to somebody already.", "email")
+        PersonAddress.objects.filter(address=address, person=person).delete()
+        old, person.email = person.email, address
+        person.save(update_fields=["email"])
+        PersonAddress.objects.create(person=person, address=old)
+
+
+def _change_to(address: str) -> str:
+    return f"address {address.strip().lower()}"[:200]
 
 
 def _hash(token: str) -> str:

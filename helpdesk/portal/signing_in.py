@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from helpdesk import access, throttle
+from helpdesk import access, actions, throttle
 from helpdesk.actions import Refused, codes
 from helpdesk.models import EmailCode, Person
 
@@ -108,6 +108,35 @@ def enter_pin(request: HttpRequest) -> HttpResponse:
         else:
             return _let_in(request, person)
     return render(request, "portal/enter_pin.html", {"error": error, "title": _("Sign in with a PIN")})
+
+
+@require_http_methods(["GET", "POST"])
+@customers_only
+def new_address(request: HttpRequest) -> HttpResponse:
+    """Asks for the new address, then for the codes that went to it and to the present one."""
+    me, error = request.user, ""
+    assert isinstance(me, Person)
+    wanted = request.session.get("portal-new-address", "")
+    form = AddressForm(request.POST if "email" in request.POST else None)
+    try:
+        if "email" in request.POST and form.is_valid():
+            wanted = form.cleaned_data["email"].lower()
+            actions.ask_for_new_address(me, wanted, client=_client(request))
+            request.session["portal-new-address"] = wanted
+        elif request.method == "POST" and wanted and "email" not in request.POST:
+            actions.change_address(
+                me, wanted, confirmation=request.POST.get("confirmation", "")[:20],
+                verification=request.POST.get("verification", "")[:20], client=_client(request),
+            )  # fmt: skip
+            request.session.pop("portal-new-address", None)
+            messages.success(request, _("Saved."))
+            return redirect("portal:me")
+    except Refused:
+        error = _("This code is not right, or not valid any more.")
+    except throttle.Throttled:
+        error = _("Too many attempts. Try again later.")
+    context = {"title": _("Another e-mail address"), "form": form, "wanted": wanted, "error": error}
+    return render(request, "portal/address.html", context)
 
 
 @require_POST

@@ -12,6 +12,7 @@ urlpatterns = [
     path("password/<uidb64>/<token>/", signing_in.NewPassword.as_view(), name="password"),
     path("new/", tickets.new, name="new"),
     path("thanks/", tickets.thanks, name="thanks"),
+    path("me/address/", signing_in.new_address, name="new_address"),
     path("me/", tickets.me, name="me"),
     path("tickets/<int:pk>/", tickets.ticket, name="ticket"),
     path("tickets/<int:pk>/reply/", tickets.reply, name="reply"),

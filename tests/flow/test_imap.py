@@ -1,15 +1,9 @@
 """`imapd`'s session against a real Dovecot."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -20,74 +14,19 @@ from inbound import store
 from inbound.models import ImapCursor, InboundMail
 from inbound.transports.imap.account import Account, read_account
 from inbound.transports.imap.session import fetch, fetch_new, missing, watch
+from tests.dovecot import dovecot
 from tests.mail import eml, mailbox
-from tests.services import free_port, need, wait_for
+from tests.services import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CONFIG = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-protocols = imap
-ssl = no
-disable_plaintext_auth = no
-default_login_user = {user}
-default_internal_user = {user}
-default_internal_group = {group}
-first_valid_uid = 0
-mail_location = maildir:{folder}/mail/%u
-passdb {{
-  driver = static
-  args = password=secret
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/mail/%u
-}}
-service imap-login {{
-  chroot =
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service anvil {{
-  chroot =
-}}
-"""
-
 
 @pytest.fixture
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    dovecot = need("dovecot")
-    folder, port = Path(tempfile.gettempdir()) / f"dovecot-{os.getpid()}-{free_port()}", free_port()
-    (folder / "mail").mkdir(parents=True)
-    user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    group = "nogroup" if os.getuid() == 0 else str(os.getgid())
-    folder.chmod(0o755)
-    (folder / "mail").chmod(0o777)
-    (folder / "conf").write_text(CONFIG.format(folder=folder, user=user, group=group, port=port))
-    server = subprocess.Popen([dovecot, "-F", "-c", str(folder / "conf")], stderr=subprocess.PIPE)
-    found = read_account(f"imap://cleo:secret@127.0.0.1:{port}/INBOX?mailbox=support@example.com")
-
-    def answers() -> bool:
-        try:
-            connect(found).logout()
-        except OSError:
-            return False
-        return True
-
-    wait_for(answers, 15)
-    mailbox()
-    yield found
-    server.terminate()
-    server.wait(10)
-    connections.close_all()
-    shutil.rmtree(folder, ignore_errors=True)
+def account() -> Iterator[Account]:
+    with dovecot() as server:
+        mailbox()
+        yield read_account(server.url("cleo"))
+        connections.close_all()
 
 
 def connect(account: Account) -> IMAPClient:

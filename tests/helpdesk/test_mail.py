@@ -339,6 +339,7 @@ def test_what_is_secret_in_the_settings_of_a_mailbox_is_encrypted_and_never_show
     form = {
         "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "plus_addressing": "on",
         "spam_header": "", "send_acknowledgement": "on", "identity-TOTAL_FORMS": "1", "identity-INITIAL_FORMS": "1",
+        "imap_accounts-TOTAL_FORMS": "0", "imap_accounts-INITIAL_FORMS": "0",
         "identity-0-id": str(found.pk), "identity-0-mailbox": str(found.mailbox_id), "identity-0-signature": "Bye",
         "identity-0-email_url": "", "identity-0-dkim_key": "",
     }  # fmt: skip

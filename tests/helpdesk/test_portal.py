@@ -28,8 +28,11 @@ def a_ticket(**fields: object) -> Ticket:
 
 
 def the_code() -> str:
-    sealed = OutboundMail.objects.filter(kind="code").order_by("-pk")[0].sealed
-    found = re.search(r"\b(\d{6})\b", json.loads(unseal(sealed))[0])
+    return the_code_in(OutboundMail.objects.filter(kind="code").order_by("-pk")[0])
+
+
+def the_code_in(mail: OutboundMail) -> str:
+    found = re.search(r"\b(\d{6})\b", json.loads(unseal(mail.sealed))[0])
     assert found is not None
     return found[1]
 
@@ -181,3 +184,38 @@ def test_the_list_asks_as_much_for_two_tickets_as_for_fifty(client, django_asser
         a_ticket(acknowledge=False)
     with django_assert_max_num_queries(4):
         assert client.get("/portal/").status_code == 200
+
+
+def test_another_address_takes_a_code_from_the_old_one_and_one_from_the_new_one(client) -> None:
+    mailbox()
+    cleo = customer()
+    client.force_login(cleo)
+    client.post("/portal/me/address/", {"email": "cleo@new.example"})
+    sent = {m.to_address: the_code_in(m) for m in OutboundMail.objects.filter(kind="code")}
+    assert set(sent) == {"cleo@example.net", "cleo@new.example"}
+    swapped = {"confirmation": sent["cleo@new.example"], "verification": sent["cleo@example.net"]}
+    if len(set(sent.values())) == 2:
+        client.post("/portal/me/address/", swapped)
+    cleo.refresh_from_db()
+    assert cleo.email == "cleo@example.net"
+    client.post(
+        "/portal/me/address/", {"confirmation": sent["cleo@example.net"], "verification": sent["cleo@new.example"]}
+    )
+    cleo.refresh_from_db()
+    assert cleo.email == "cleo@new.example"
+    row = receive(eml("from the old one", sender="cleo@example.net"))
+    assert ticket_of(row).requester == cleo
+
+
+def test_somebody_elses_address_cannot_be_taken(client) -> None:
+    mailbox()
+    cleo, dan = customer(), customer("dan@example.net", "Dan")
+    client.force_login(cleo)
+    client.post("/portal/me/address/", {"email": "dan@example.net"})
+    sent = {m.to_address: the_code_in(m) for m in OutboundMail.objects.filter(kind="code")}
+    client.post(
+        "/portal/me/address/", {"confirmation": sent["cleo@example.net"], "verification": sent["dan@example.net"]}
+    )
+    cleo.refresh_from_db()
+    dan.refresh_from_db()
+    assert (cleo.email, dan.email) == ("cleo@example.net", "dan@example.net")
