@@ -47,7 +47,8 @@ def acknowledgement(ticket: Ticket, comment: Comment) -> None:
     _queue(
         "acknowledgement", _reader(ticket.requester), ticket.mailbox, ticket, comment,
         parents=[found] if (found := comment.mail.message_id if comment.mail else "") and _fits_header(found) else [],
-        context={"quote": comment.text, "comment": comment, "answer_by": ticket.first_response_due},
+        # What somebody typed into a form under another's address is not mailed to that address.
+        context={"quote": comment.text if comment.mail else "", "comment": comment, "answer_by": ticket.first_response_due},
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from helpdesk.api.throttling import client
 from helpdesk.models import IdempotencyKey
 from helpdesk.throttle import client_key
+from inbound.secrets import seal, unseal
 
 KEPT_FOR = timedelta(days=1)
 
@@ -52,7 +53,7 @@ def creates(handler: Callable[..., Any]) -> Callable[..., Any]:
                 with transaction.atomic():
                     row = IdempotencyKey.objects.create(fingerprint=print_, **found)
                 response = handler(self, request, *args, **kwargs)
-                row.status, row.body = response.status_code, JSONRenderer().render(response.data)
+                row.status, row.body = response.status_code, seal(JSONRenderer().render(response.data).decode())
                 row.headers = {name: value for name, value in response.headers.items() if name in {"Location", "ETag"}}
                 row.save()
         except IntegrityError:
@@ -62,7 +63,7 @@ def creates(handler: Callable[..., Any]) -> Callable[..., Any]:
             if first.fingerprint != print_:
                 raise OtherBody from None
             row = first
-        return HttpResponse(bytes(row.body), status=row.status, content_type="application/json", headers=row.headers)
+        return HttpResponse(unseal(row.body), status=row.status, content_type="application/json", headers=row.headers)
 
     return guarded
 

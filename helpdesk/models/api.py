@@ -31,7 +31,7 @@ class IdempotencyKey(models.Model):
     path = models.CharField(max_length=300)
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(default=0)
-    body = models.BinaryField(default=b"")
+    body = models.TextField(blank=True, help_text="Encrypted: an answer may hold tokens.")
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
