@@ -47,6 +47,9 @@ def deliver_row(rows: QuerySet[OutboundMail], pk: int, *, retry: timedelta | Non
     if delivery.expired(mail):
         finish(rows, mail, state=State.FAILED, reason="expired", sealed="")
         return
+    if delivery.too_old(mail):
+        _failed(rows, mail, delivery.Failure(True, mail.reason or "too old", mail.error or "it waited too long"), retry)
+        return
     if retry is None and (until := routes.wait_until(mail)):
         # Not an attempt: nobody dials. They don't all come back in the same instant.
         later = until + timedelta(seconds=random.uniform(0, 5))
@@ -91,9 +94,11 @@ def _failed(
     rows: QuerySet[OutboundMail], mail: OutboundMail, failure: delivery.Failure, retry: timedelta | None
 ) -> None:
     log.warning("outgoing mail %d, attempt %d: %s: %s", mail.pk, mail.attempts, failure.reason, failure.detail)
-    final = failure.permanent or delivery.too_old(mail) or (failure.reason == "error" and mail.attempts >= MAX_ERRORS)
+    final = failure.permanent or (failure.reason == "error" and mail.attempts >= MAX_ERRORS)
     if failure.of_the_route:
         routes.failed(mail.route, failure.detail)
+    elif failure.reason in {"recipient refused", "message refused"}:
+        routes.works(mail.route)  # it has something against this mail: it is there
     with transaction.atomic():
         if not final:
             wait = retry or back_off(mail.attempts, first=5, longest=3600)

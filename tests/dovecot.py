@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -76,9 +76,8 @@ class Dovecot:
                 folder=self.folder, user=user, group=group, port=self.port, tls_port=self.tls_port, more=self.more
             )
         )
-        self.process = subprocess.Popen(
-            [need("dovecot"), "-F", "-c", str(self.folder / "conf")], stderr=subprocess.DEVNULL
-        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([need("dovecot"), "-F", "-c", str(self.folder / "conf")], stderr=log)
         wait_for(self._answers, 15, "dovecot to answer")
 
     def stop(self) -> None:
@@ -89,12 +88,11 @@ class Dovecot:
 
     def cut(self) -> int:
         """Kills the process behind each session, as a crash would; how many there were."""
-        sessions = [pid for pid in self._children() if _name(pid) == "imap"]
+        assert self.process is not None
+        sessions = [pid for pid, parent, name in _processes() if (parent, name) == (self.process.pid, "imap")]
         for pid in sessions:
-            try:
+            with suppress(ProcessLookupError):  # it ended by itself
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it ended by itself
         return len(sessions)
 
     def put(self, user: str, name: str, raw: bytes, *, flags: str = "", age: timedelta = timedelta(0)) -> None:
@@ -111,11 +109,6 @@ class Dovecot:
         written = (timezone.now() - age).timestamp()
         os.utime(draft, (written, written))
         draft.rename(box / "cur" / f"{name}:2,{flags}" if flags else box / "new" / name)
-
-    def _children(self) -> list[int]:
-        assert self.process is not None
-        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in found.read_text().split()]
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -151,8 +144,9 @@ def _account() -> tuple[str, str]:
     return pwd.getpwuid(os.getuid()).pw_name, str(os.getgid())
 
 
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Each process's id, its parent's, and its name."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+            yield int(path.parent.name), int(rest.split()[1]), name

@@ -246,6 +246,26 @@ def test_after_a_few_faults_nobody_dials_until_one_mail_has_tried_and_then_all_g
     assert client.get("/api/health/").status_code == 200
 
 
+def test_a_server_that_refuses_one_mail_is_there_and_mail_that_waited_too_long_is_given_up(settings) -> None:
+    ticket = a_ticket()
+    deliver_all()
+    actions.reply(ticket, Content(text="one"), actor=agent())
+    actions.reply(ticket, Content(text="two"), actor=agent())
+    first, second = OutboundMail.objects.filter(kind="reply").order_by("pk")
+    Route.objects.create(name="", faults=9, open_until=timezone.now(), failing_since=timezone.now())
+    with smtp_sink() as sink:
+        use(settings, sink.port)
+        sink.rcpt_replies.append("550 5.1.1 nobody")
+        deliver(first.pk)
+    assert Route.objects.get().open_until is None
+    Route.objects.update(open_until=timezone.now() + timedelta(hours=1))
+    OutboundMail.objects.filter(pk=second.pk).update(created_at=timezone.now() - timedelta(days=6))
+    deliver(second.pk)
+    second.refresh_from_db()
+    assert second.state == "failed"
+    assert OutboundMail.objects.filter(kind="delivery_failed").count() == 2
+
+
 BOUNCE = b"""From: MAILER-DAEMON@mx.example.net\nTo: support@example.com\nSubject: Undelivered\nMIME-Version: 1.0
 Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n\nno\n--B
 Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n
