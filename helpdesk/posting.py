@@ -5,8 +5,9 @@ from typing import Any
 
 from django.db import transaction
 
-from helpdesk import actions, throttle, uploads
+from helpdesk import actions, people, throttle, uploads
 from helpdesk.actions import Content, Refused
+from helpdesk.api.parsing import can_be_kept
 from helpdesk.files import reserve_ticket_number
 from helpdesk.models import Comment, Person, Ticket
 from inbound.models import Mailbox
@@ -15,11 +16,19 @@ HOUR = timedelta(hours=1)
 
 
 def open_for(
-    requester: Person, actor: Person, given: dict[str, Any], files: list[Any], *, via: str, priority: int = 2
+    requester: Person,
+    actor: Person,
+    given: dict[str, Any],
+    files: list[Any],
+    *,
+    via: str,
+    priority: int = 2,
+    as_guest: bool = False,
 ) -> Ticket:
     """What the API and the portal do to open a ticket. Refused names the field that is wrong."""
     custom = actions.read_custom(
-        as_object(given.get("custom_fields")), for_customer=not actor.is_staff, complete=not actor.is_staff
+        as_object(given.get("custom_fields")), for_customer=as_guest or not actor.is_staff,
+        complete=as_guest or not actor.is_staff,
     )  # fmt: skip
     uploads.check(files)
     mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
@@ -38,18 +47,24 @@ def open_for(
     return ticket
 
 
-def guest_ticket(given: dict[str, Any], files: list[Any], *, client: str, via: str) -> Ticket:
-    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
-    one who exists and one who doesn't. Raises Throttled."""
-    address = given["email"].lower()
+def throttle_guest(address: str, *, client: str) -> None:
+    """Call it outside the transaction that opens the ticket. Raises Throttled."""
     throttle.take(f"guest-from {throttle.client_key(client)}", 20, HOUR)
-    throttle.take(f"guest-for {address}", 10, HOUR)
+    if address:
+        throttle.take(f"guest-for {address.strip().lower()}", 10, HOUR)
+
+
+def guest_ticket(given: dict[str, Any], files: list[Any], *, via: str) -> Ticket:
+    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
+    one who exists and one who doesn't."""
+    address = given["email"].lower()
     # No name: that would fill in an existing person's. A new one gets it.
-    known = Person.objects.filter(email=address).exists()
-    requester = actions.person_for(address, "" if known else given["name"])
+    requester = people.find(address) or actions.person_for(address, given["name"])
     text = given["description"].strip()
     title = given.get("title", "").strip() or text.partition("\n")[0][:100]
-    return open_for(requester, requester, {**given, "title": title}, files, via=via)
+    return open_for(
+        requester, requester, {**given, "title": title}, files, via=via, priority=given.get("priority", 2), as_guest=True
+    )  # fmt: skip
 
 
 def say(ticket: Ticket, me: Any, text: str, files: list[Any], *, visibility: str, via: str) -> Comment:
@@ -70,15 +85,13 @@ def say(ticket: Ticket, me: Any, text: str, files: list[Any], *, visibility: str
 
 def refused_to(message: str, field: str = "") -> Refused:
     """403: that is not theirs to do. What they may not see is 404 before it comes to that."""
-    refused = Refused(message, field)
-    refused.is_permission = True  # type: ignore[attr-defined]
-    return refused
+    return Refused(message, field, is_permission=True)
 
 
 def as_object(value: Any) -> dict[str, Any]:
     """Custom fields: an object; in a multipart request, one written as JSON."""
     if value in (None, ""):
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not can_be_kept(value):
         raise Refused("must be an object", "custom_fields")
     return value

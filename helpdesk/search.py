@@ -25,6 +25,12 @@ def index(comment: Comment, ticket: Ticket) -> None:
             )
 
 
+def reindex(ticket: Ticket) -> None:
+    """The ticket is found by the subject that it has now."""
+    for comment in Comment.objects.filter(ticket=ticket).order_by("-pk")[:500]:
+        move(comment, ticket)
+
+
 def move(comment: Comment, ticket: Ticket) -> None:
     """The comment is found under another ticket from now on."""
     column = "comment_id" if connection.vendor == "postgresql" else "rowid"

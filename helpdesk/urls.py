@@ -13,6 +13,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("portal:tickets")
 
 
+handler400 = "helpdesk.web.bad_request"
 handler404 = "helpdesk.web.not_found"
 handler500 = "helpdesk.web.server_error"
 

@@ -1,5 +1,6 @@
 """What is said where nothing is, or something broke: a page to people, the API's shape to programs."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -22,3 +23,21 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _for_people(request: HttpRequest) -> bool:
     return request.path.startswith(PAGES) or "text/html" in request.headers.get("Accept", "")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _for_people(request):
+        return render(None, "page.html", {"title": "That could not be read."}, status=400)
+    return JsonResponse({"error": problem("invalid", "The request could not be read.")}, status=400)
+
+
+def locked_out(request: HttpRequest, credentials: object = None, *args: object, **kwargs: object) -> HttpResponse:
+    """Too many wrong passwords for that address from that client."""
+    seconds = int(settings.AXES_COOLOFF_TIME * 3600)
+    said = "Too many wrong passwords. Try again in a quarter of an hour."
+    if _for_people(request):
+        response: HttpResponse = render(None, "page.html", {"title": said}, status=429)
+    else:
+        response = JsonResponse({"error": problem("throttled", said)}, status=429)
+    response["Retry-After"] = str(seconds)
+    return response

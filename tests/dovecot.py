@@ -77,19 +77,23 @@ class Dovecot:
             )
         )
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([need("dovecot"), "-F", "-c", str(self.folder / "conf")], stderr=log)
+            command = [need("dovecot"), "-F", "-c", str(self.folder / "conf")]
+            self.process = subprocess.Popen(command, stderr=log, start_new_session=True)
         wait_for(self._answers, 15, "dovecot to answer")
 
     def stop(self) -> None:
+        """Ends it, and the sessions that would outlive it."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait(10)
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process = None
 
     def cut(self) -> int:
         """Kills the process behind each session, as a crash would; how many there were."""
         assert self.process is not None
-        sessions = [pid for pid, parent, name in _processes() if (parent, name) == (self.process.pid, "imap")]
+        sessions = [pid for pid, group, name in _processes() if (group, name) == (self.process.pid, "imap")]
         for pid in sessions:
             with suppress(ProcessLookupError):  # it ended by itself
                 os.kill(pid, signal.SIGKILL)
@@ -145,8 +149,8 @@ def _account() -> tuple[str, str]:
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:
-    """Each process's id, its parent's, and its name."""
+    """Each process's id, its group's, and its name."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             name, _, rest = path.read_text().partition("(")[2].rpartition(")")
-            yield int(path.parent.name), int(rest.split()[1]), name
+            yield int(path.parent.name), int(rest.split()[2]), name

@@ -12,11 +12,13 @@ from helpdesk.models import Event, Person, Ticket
 
 
 class Refused(Exception):
-    """The change is not allowed; the message is for the person who asked."""
+    """The change is not allowed; the message is for the person who asked. `is_permission`: it is not theirs to do,
+    whatever they send."""
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, field: str = "", *, is_permission: bool = False) -> None:
         super().__init__(message)
         self.field = field
+        self.is_permission = is_permission
 
 
 class Conflict(Exception):
@@ -44,8 +46,12 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
         current.as_saved = _fields(current)  # type: ignore[attr-defined]
         yield current
         # An action within this one has brought `current` up to date, and saved what it changed.
-        if _fields(current) != current.as_saved:  # type: ignore[attr-defined]
-            current.version += 1
+        now, before = _fields(current), current.as_saved  # type: ignore[attr-defined]
+        if now != before:
+            # What a comment changes is no change that somebody else's form could overwrite.
+            current.version += [f for f, name in zip(now, _FIELDS, strict=True) if name not in _QUIET] != [
+                f for f, name in zip(before, _FIELDS, strict=True) if name not in _QUIET
+            ]
             current.activity_at = timezone.now()
             current.save()
     for name in (*_FIELDS, *_FOLLOWING, "version", "activity_at"):
@@ -61,6 +67,7 @@ _FIELDS = (
     "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
     "customer_waits_since", "resolved_at", "closed_at", "category_id", "custom",
 )  # fmt: skip
+_QUIET = {"customer_waits_since"}
 # What helpdesk.sla works out from the others.
 _FOLLOWING = (
     "sla_policy_id", "first_response_due", "next_response_due", "resolution_due", "sla_due_at", "sla_check_at",

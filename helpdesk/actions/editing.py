@@ -28,6 +28,7 @@ def set_subject(ticket: Ticket, subject: str, *, actor: Person, version: int | N
             return False
         record(current, "subject", actor, **{"from": current.subject, "to": subject})
         current.subject = subject
+        search.reindex(current)
     return True
 
 
@@ -43,6 +44,8 @@ def set_description(ticket: Ticket, text: str, *, actor: Person) -> bool:
         if first.author_id != actor.pk:
             raise Refused("Only its author changes the description.", "description")
         _rewrite(first, text, actor)
+        current.version += 1
+        current.save(update_fields=["version"])
     return True
 
 
@@ -50,21 +53,23 @@ def set_tags(ticket: Ticket, names: Iterable[str], *, actor: Person) -> bool:
     wanted = sorted({" ".join(name.lower().split())[:50] for name in names} - {""})
     if len(wanted) > MAX_TAGS:
         raise Refused(f"A ticket has no more than {MAX_TAGS} tags.", "tags")
-    with transaction.atomic():
+    with changing(ticket) as current:
         before = sorted(ticket.tags.values_list("name", flat=True))
         if before == wanted:
             return False
         Tag.objects.bulk_create([Tag(name=name) for name in wanted], ignore_conflicts=True)
         ticket.tags.set(Tag.objects.filter(name__in=wanted))
         record(ticket, "tags", actor, **{"from": before, "to": wanted})
+        current.version += 1
+        current.save(update_fields=["version"])
     return True
 
 
 def set_custom(ticket: Ticket, values: Mapping[str, Any], *, actor: Person, version: int | None = None) -> bool:
     """The custom fields that `values` names; the others stay. Refused names the field that is wrong."""
-    read = read_custom(values, for_customer=not actor.is_staff)
     with changing(ticket, version=version) as current:
         _by_owner_while_open(current, actor)
+        read = read_custom(values, for_customer=not actor.is_staff)
         after = {name: value for name, value in {**current.custom, **read}.items() if value is not None}
         if after == current.custom:
             return False
@@ -94,7 +99,8 @@ def read_custom(values: Mapping[str, Any], *, for_customer: bool, complete: bool
 
 def edit_comment(comment: Comment, text: str, *, actor: Person) -> None:
     """An author changes their own message of the API or the portal, for 15 minutes."""
-    if not text.strip():
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
         raise Refused("Write something first.", "body")
     with changing(comment.ticket):
         _own_and_fresh(comment, actor)
@@ -132,9 +138,8 @@ def delete_ticket(ticket: Ticket, *, actor: Person, version: int | None = None) 
     fetched again is a duplicate and not a new ticket."""
     if not actor.is_superuser:
         raise Refused("Only an admin deletes tickets.")
-    with transaction.atomic(), changing(ticket, version=version) as current:
+    with changing(ticket, version=version) as current:
         _delete_files(Attachment.objects.filter(comment__ticket=current))
-    with transaction.atomic():
         OutboundMail.objects.filter(ticket=ticket).delete()
         Event.objects.filter(ticket=ticket).delete()
         Comment.objects.filter(ticket=ticket).delete()
@@ -156,7 +161,7 @@ def _by_owner_while_open(ticket: Ticket, actor: Person) -> None:
     if actor.is_staff:
         return
     if ticket.requester_id != actor.pk:
-        raise Refused("Only who opened the ticket changes it.")
+        raise Refused("Only who opened the ticket changes it.", is_permission=True)
     if ticket.status != Ticket.Status.OPEN:
         raise Refused("It is being worked on already: add a comment instead.", "status")
 

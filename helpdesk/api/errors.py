@@ -1,12 +1,13 @@
 """Every error in one shape: {"error": {"code", "field", "message"}}, with `errors` where several fields fail."""
 
+import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -31,16 +32,18 @@ def problem(code: str, message: str, field: str | None = None) -> dict[str, Any]
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """What DRF calls for an exception in a view."""
     if isinstance(error, Refused):
-        code = "permission_denied" if getattr(error, "is_permission", False) else "refused"
+        code = "permission_denied" if error.is_permission else "refused"
         body = {"error": problem(code, str(error), error.field or None)}
-        return Response(body, status=403 if getattr(error, "is_permission", False) else 400)
+        return Response(body, status=403 if error.is_permission else 400)
     if isinstance(error, Conflict):
         return _conflict(error, context)
     if isinstance(error, throttle.Throttled):
         return _throttled(error.retry_after)
     if isinstance(error, exceptions.Throttled):
         return _throttled(int(error.wait or 1) + 1)
-    if isinstance(error, Http404):
+    if isinstance(error, SuspiciousOperation):  # more fields, files or bytes than Django reads
+        return Response({"error": problem("invalid", str(error) or "The request is too large.")}, status=400)
+    if isinstance(error, Http404 | ObjectDoesNotExist):  # it went while it was being changed
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
@@ -90,3 +93,16 @@ def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, Any]]:
             yield from _flatten(inner, f"{field}.{number}" if nested and len(detail) > 1 else field)
     else:
         yield problem(str(getattr(detail, "code", "invalid")), str(detail), field or None)
+
+
+def get_only(view: Callable[[HttpRequest], JsonResponse]) -> Callable[[HttpRequest], JsonResponse]:
+    """For the plain views among the API's: 405 in the shape of the rest."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest) -> JsonResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        body = {"error": problem("method_not_allowed", f'Method "{request.method}" not allowed.')}
+        return JsonResponse(body, status=405, headers={"Allow": "GET, HEAD"})
+
+    return guarded

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
@@ -37,7 +38,7 @@ from helpdesk.downloads import download
 from helpdesk.models import Category, Comment, Person, Tag, Team, Ticket
 from helpdesk.posting import as_object, open_for, refused_to, say
 
-BIGGEST = 2**62
+TRUE, FALSE = {"true", "True", "1"}, {"false", "False", "0"}
 
 
 class TicketFilter(django_filters.FilterSet):
@@ -47,9 +48,9 @@ class TicketFilter(django_filters.FilterSet):
     category = django_filters.CharFilter(method="by_category", label="A category's name or id.")
     team = django_filters.CharFilter(method="by_team", label="A team's name or id.")
     tag = django_filters.CharFilter(method="by_tag")
-    is_breached = django_filters.BooleanFilter(method="by_breach")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    is_breached = django_filters.ChoiceFilter(choices=[(v, v) for v in TRUE | FALSE], method="by_breach")
+    created_after = django_filters.IsoDateTimeFilter(method="by_date")
+    created_before = django_filters.IsoDateTimeFilter(method="by_date")
     search = django_filters.CharFilter(method="by_words", label="In title, description and comments.", max_length=200)
     ordering = django_filters.OrderingFilter(
         fields=[
@@ -62,11 +63,26 @@ class TicketFilter(django_filters.FilterSet):
         model = Ticket
         fields: list[str] = []
 
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        # A form's field that was left empty is no filter.
+        given: Any = data.copy() if data is not None else data
+        for name in list(given or ()):
+            if not any(given.getlist(name)):
+                del given[name]
+        super().__init__(given, *args, **kwargs)
+
     def by_priority(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         return rows.filter(priority=PRIORITIES[value])
 
-    def by_breach(self, rows: QuerySet[Ticket], name: str, value: bool) -> QuerySet[Ticket]:
-        return rows.filter(is_breached__in=[value])
+    def by_breach(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
+        return rows.filter(is_breached__in=[value in TRUE])
+
+    def by_date(self, rows: QuerySet[Ticket], name: str, value: datetime) -> QuerySet[Ticket]:
+        try:
+            at = value.astimezone(UTC)
+        except OverflowError:
+            raise exceptions.ValidationError({name: "lies outside of what a date can be"}) from None
+        return rows.filter(created_at__gte=at) if name == "created_after" else rows.filter(created_at__lt=at)
 
     def by_assignee(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         if value == "me":
@@ -155,7 +171,7 @@ class TicketDetail(APIView):
         ticket is open; staff change all of it."""
         ticket = access.ticket(request.user, pk)
         change(ticket, read(TicketUpdate, request), request)
-        return shown(access.ticket(request.user, pk), request)
+        return shown(as_it_is(ticket), request)
 
     @extend_schema(request=TicketUpdate, responses=TicketSerializer)
     def put(self, request: Request, pk: int) -> Response:
@@ -264,8 +280,11 @@ class Bulk(APIView):
             before = found[pk].version
             try:
                 change(found[pk], dict(changes), request)
-            except Refused as why:
+            except (Refused, actions.Conflict) as why:
                 skipped.append({"id": pk, "reason": str(why)})
+                continue
+            except Ticket.DoesNotExist:
+                skipped.append({"id": pk, "reason": "There is no such ticket."})
                 continue
             if found[pk].version == before:
                 skipped.append({"id": pk, "reason": "It was so already."})
@@ -388,6 +407,11 @@ def read(kind: Any, request: Request) -> dict[str, Any]:
 def shown(ticket: Ticket, request: Request, code: int = 200) -> Response:
     serializer = TicketSerializer(ticket, context={"request": request})
     return Response(serializer.data, status=code, headers={"ETag": f'"{ticket.version}"'})
+
+
+def as_it_is(ticket: Ticket) -> Ticket:
+    """Read again after a change, by whoever changed it: a ticket that they gave away is not theirs to open now."""
+    return Ticket.objects.select_related("requester", "assignee", "mailbox", "team", "category").get(pk=ticket.pk)
 
 
 def seen_version(request: Request) -> int | None:

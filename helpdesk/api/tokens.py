@@ -57,7 +57,9 @@ def verify(token: str) -> None:
             read = kind(token)  # type: ignore[arg-type]
         except TokenError:
             continue
-        _family(read)
+        family = _family(read)
+        if kind is RefreshToken and family.current != str(read["jti"]):
+            break  # used already
         return
     raise InvalidToken("Token is invalid or expired")
 

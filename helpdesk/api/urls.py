@@ -4,6 +4,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from helpdesk.api import accounts, meta, tickets
+from helpdesk.api.errors import get_only
 from helpdesk.api.legacy import agents, guests, profiles
 from helpdesk.health import health
 
@@ -46,8 +47,12 @@ urlpatterns = [
     path("tickets/<int:pk>/messages/<int:message_id>/", profiles.OneMessage.as_view()),
     path("api/_meta/", meta.Meta.as_view()),
     path("api/ledger/", meta.Ledger.as_view()),
-    path("api/health/", health, name="health"),
+    path("api/health/", get_only(health), name="health"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    path(".well-known/hackathon.json", meta.well_known),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(http_method_names=["get", "head"], url_name="schema"),
+        name="docs",
+    ),
+    path(".well-known/hackathon.json", get_only(meta.well_known)),
 ]

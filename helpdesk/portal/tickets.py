@@ -23,7 +23,7 @@ from helpdesk.middleware import policy
 from helpdesk.models import Category, Comment, CustomField, Person, Ticket
 from helpdesk.portal.forms import GuestForm, TicketForm
 from helpdesk.portal.signing_in import customers_only
-from helpdesk.posting import guest_ticket, open_for, say
+from helpdesk.posting import guest_ticket, open_for, say, throttle_guest
 
 SHOWN = 50
 
@@ -114,8 +114,8 @@ def new(request: HttpRequest) -> HttpResponse:
                 me = _customer(request)
                 opened = open_for(me, me, given, files, via=Comment.Via.PORTAL, priority=given["priority"])
                 return redirect("portal:ticket", opened.pk)
-            client = str(request.META.get("REMOTE_ADDR", ""))
-            guest_ticket(given, files, client=client, via=Comment.Via.PORTAL)
+            throttle_guest(given["email"], client=str(request.META.get("REMOTE_ADDR", "")))
+            guest_ticket(given, files, via=Comment.Via.PORTAL)
             return redirect("portal:thanks")
         except Refused as why:
             name = why.field.replace("custom_fields.", "custom_").replace("attachments", "files")

@@ -194,8 +194,9 @@ def test_signing_up_signs_in_and_the_tokens_are_kept_nowhere_in_the_clear() -> N
     assert answer.json()["profile"]["name"] == "Cleo Brandt"
     assert is_taken(answer.json()["access"])
     assert Api()("POST", "/signup", form(), idempotency_key="one").content == answer.content
-    kept = b"".join(bytes(row.body) for row in IdempotencyKey.objects.all())
-    assert answer.json()["refresh"].encode() not in kept
+    kept = serializers.serialize("json", [*IdempotencyKey.objects.all(), *TokenFamily.objects.all()])
+    assert answer.json()["refresh"] not in kept
+    assert answer.json()["access"] not in kept
 
 
 # --- Signing in
@@ -434,11 +435,10 @@ def test_a_new_password_needs_the_old_one_and_must_be_good() -> None:
     path = "/auth/users/set_password/"
     for current, new, field in (
         ("wrong", "another long phrase", "current_password"), (PHRASE, "short", "new_password"),
-        ("\ud800", "another long phrase", "current_password"), (PHRASE, "\ud800" * 12, "new_password"),
     ):  # fmt: skip
         answer = said(api("POST", path, {"current_password": current, "new_password": new}))
         assert answer[::2] == (400, field), (current, new)
-    for body in ([], "text", None, 1):
+    for body in ([], "text", None, 1, {"current_password": "\ud800", "new_password": "another long phrase"}):
         assert said(api("POST", path, body))[0] == 400, body
 
 

@@ -13,11 +13,11 @@ from helpdesk.api.accounts import Open
 from helpdesk.api.idempotency import creates
 from helpdesk.api.legacy.agents import admin_only, staff_only
 from helpdesk.api.schema import example
-from helpdesk.api.serializers import CleanText, TicketListSerializer, TicketSerializer
+from helpdesk.api.serializers import CategoryField, CleanText, TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
-from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
+from helpdesk.api.tickets import TicketFilter, as_it_is, change, files_of, listed, read, seen_version, shown
 from helpdesk.models import Comment, Ticket
-from helpdesk.posting import guest_ticket
+from helpdesk.posting import guest_ticket, throttle_guest
 
 
 class Guest(serializers.Serializer[Any]):
@@ -25,6 +25,8 @@ class Guest(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
     description = CleanText(max_length=100_000)
     title = CleanText(max_length=500, required=False, default="")
+    category = CategoryField(required=False, allow_null=True)
+    custom_fields = serializers.JSONField(required=False, help_text="An object: the field's name to its value.")
 
 
 class Opened(serializers.Serializer[Any]):
@@ -39,6 +41,13 @@ class Move(serializers.Serializer[Any]):
 
 
 class Add(Open):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            # Before the work and its transaction: an attempt that fails counts as well.
+            given = request.data.get("email", "") if hasattr(request.data, "get") else ""
+            throttle_guest(given if isinstance(given, str) else "", client=client(request))
+
     @extend_schema(
         request=Guest, responses={201: Opened},
         examples=[example({"name": "Cleo", "email": "cleo@example.net", "description": "The printer smokes."})],
@@ -47,7 +56,7 @@ class Add(Open):
     def post(self, request: Request) -> Response:
         """Opens a ticket for a guest, who gets the acknowledgement by mail."""
         given = read(Guest, request)
-        ticket = guest_ticket(given, files_of(request), client=client(request), via=Comment.Via.API)
+        ticket = guest_ticket(given, files_of(request), via=Comment.Via.API)
         said = "Thank you. An acknowledgement is on its way by mail."
         return Response({"id": ticket.pk, "status": ticket.status, "message": said}, status=201)
 
@@ -74,7 +83,7 @@ class UpdateStatus(APIView):
         me = staff_only(request)
         ticket = access.ticket(me, pk)
         change(ticket, read(Move, request), request)
-        return shown(access.ticket(me, pk), request)
+        return shown(as_it_is(ticket), request)
 
 
 class Delete(APIView):
