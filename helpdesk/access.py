@@ -47,7 +47,9 @@ def ticket(viewer: Viewer, pk: int) -> Ticket:
 
 def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:
     """The ticket's comments in their order; customers see the public ones only."""
-    seen = ticket.comments.select_related("author", "mail").prefetch_related("attachments", "outbound")
+    seen = ticket.comments.select_related("author", "mail", "ticket__mailbox__identity").prefetch_related(
+        "attachments", "outbound"
+    )
     if is_staff(viewer):
         return seen.order_by("created_at", "id")
     tickets(viewer).get(pk=ticket.pk)
@@ -94,7 +96,7 @@ def attachment_at(viewer: Viewer, name: str) -> Attachment:
 
 def comment(viewer: Viewer, pk: int) -> Comment:
     """Raises Http404 for a comment that the viewer may not see."""
-    found = get_object_or_404(Comment.objects.select_related("ticket", "author", "mail"), pk=pk)
+    found = get_object_or_404(Comment.objects.select_related("ticket__mailbox__identity", "author", "mail"), pk=pk)
     ticket(viewer, found.ticket_id)
     if not is_staff(viewer) and found.visibility != Comment.Visibility.PUBLIC:
         raise Http404

@@ -39,6 +39,7 @@ userdb {{
 }}
 service imap-login {{
   chroot =
+  service_count = 0
   inet_listener imap {{
     address = 127.0.0.1
     port = {port}

@@ -83,10 +83,11 @@ def change_address(person: Person, address: str, *, confirmation: str, verificat
     new one. Raises Refused and Throttled.
     """
     address = address.strip().lower()
-    codes.take_code(EmailCode.Purpose.VERIFY, address, verification, client=client)
-    codes.take_code(
-        EmailCode.Purpose.CONFIRM, person.email, confirmation, client=client, subject=_change_to(address)
-    )  # fmt: skip
+    for use in (False, True):  # a slip in one leaves the other as it was
+        codes.take_code(EmailCode.Purpose.VERIFY, address, verification, client=client, use=use)
+        codes.take_code(
+            EmailCode.Purpose.CONFIRM, person.email, confirmation, client=client, subject=_change_to(address), use=use
+        )  # fmt: skip
     with transaction.atomic():
         owner = people.find(address)
         if owner is not None and owner.pk != person.pk:

@@ -55,11 +55,14 @@ def send_code(purpose: str, address: str, *, client: str, subject: str = "", lan
         )  # fmt: skip
 
 
-def take_code(purpose: str, address: str, digits: str, *, client: str, subject: str = "") -> Person | None:
+def take_code(
+    purpose: str, address: str, digits: str, *, client: str, subject: str = "", use: bool = True
+) -> Person | None:
     """Takes a code, once. Returns the person with that address; None where it is nobody's (VERIFY only).
 
     Refused for a code that is wrong, old, used, tried too often or for something else, in the same
-    words. Raises Throttled.
+    words. Raises Throttled. With `use` off it is looked at alone, which is a try as well: for two codes
+    of which neither is to be used up by a slip in the other.
     """
     address, digits = address.strip().lower(), digits.strip().replace(" ", "")
     from_client, at_address = f"code-failed-from {throttle.client_key(client)}", f"code-failed {address}"
@@ -78,7 +81,8 @@ def take_code(purpose: str, address: str, digits: str, *, client: str, subject: 
     tried = rows.update(tries=F("tries") + 1)
     expected = row.code_hash if row else secrets.token_hex(32)
     right = hmac.compare_digest(_code_hash(row.pk if row else 0, digits), expected)
-    if not (tried and right and EmailCode.objects.filter(pk=row.pk if row else 0, used_at=None).update(used_at=now)):
+    used = EmailCode.objects.filter(pk=row.pk if row else 0, used_at=None)
+    if not (tried and right and (not use or used.update(used_at=now))):
         raise Refused("This code is not right, or not valid any more.", "otp")
     throttle.uncount(mine)
     person = people.find(address)

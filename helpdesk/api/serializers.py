@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from helpdesk import access, history
 from helpdesk.models import Attachment, Category, Comment, Event, Person, Ticket
+from helpdesk.wording import agent_name
 
 PRIORITIES = {label.lower(): int(value) for value, label in Ticket.Priority.choices}
 PRIORITY_NAMES = {value: name for name, value in PRIORITIES.items()}
@@ -48,6 +49,13 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
         read_only_fields = fields
 
 
+class AuthorSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    email = serializers.CharField(allow_null=True)
+    role = serializers.CharField()
+
+
 class ProfileSerializer(serializers.ModelSerializer[Person]):
     first_name = serializers.SerializerMethodField()
     last_name = serializers.SerializerMethodField()
@@ -78,7 +86,7 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):
-    author = PersonSerializer(read_only=True)
+    author = serializers.SerializerMethodField()
     attachments = AttachmentSerializer(many=True, read_only=True)
     body = serializers.SerializerMethodField()
     html = serializers.SerializerMethodField()
@@ -89,6 +97,17 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
             "id", "author", "body", "html", "visibility", "via", "is_automatic", "attachments", "created_at", "edited_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(AuthorSerializer(allow_null=True))
+    def get_author(self, comment: Comment) -> Any:
+        """Customers learn of an agent what a mail shows them: the name, where the mailbox shows it."""
+        author = comment.author
+        request = self.context.get("request")
+        if author is None or not author.is_staff or (request is not None and access.is_staff(request.user)):
+            return AuthorSerializer(author).data if author else None
+        mailbox = comment.ticket.mailbox
+        name = agent_name(mailbox, author) or mailbox.name or mailbox.address
+        return {"id": None, "name": name, "email": None, "role": author.role}
 
     def get_body(self, comment: Comment) -> str:
         return comment.text or comment.quoted_text

@@ -120,9 +120,9 @@ def new_address(request: HttpRequest) -> HttpResponse:
     form = AddressForm(request.POST if "email" in request.POST else None)
     try:
         if "email" in request.POST and form.is_valid():
-            wanted = form.cleaned_data["email"].lower()
-            actions.ask_for_new_address(me, wanted, client=_client(request))
-            request.session["portal-new-address"] = wanted
+            asked = form.cleaned_data["email"].lower()
+            actions.ask_for_new_address(me, asked, client=_client(request))
+            request.session["portal-new-address"] = wanted = asked
         elif request.method == "POST" and wanted and "email" not in request.POST:
             actions.change_address(
                 me, wanted, confirmation=request.POST.get("confirmation", "")[:20],
@@ -131,8 +131,8 @@ def new_address(request: HttpRequest) -> HttpResponse:
             request.session.pop("portal-new-address", None)
             messages.success(request, _("Saved."))
             return redirect("portal:me")
-    except Refused:
-        error = _("This code is not right, or not valid any more.")
+    except Refused as why:
+        error = _("This code is not right, or not valid any more.") if why.field == "otp" else str(why)
     except throttle.Throttled:
         error = _("Too many attempts. Try again later.")
     context = {"title": _("Another e-mail address"), "form": form, "wanted": wanted, "error": error}

@@ -208,7 +208,9 @@ def _conversation(request: HttpRequest, found: Ticket, reader: Any, *, token: st
         "reader": reader, "draft": request.session.pop(f"portal-draft-{found.pk}", "") if not token else "",
         "rating": getattr(found, "rating", None), "types": settings.ATTACHMENT_TYPES,
         "megabytes": settings.ATTACHMENT_MAX_BYTES // 10**6,
-        "can_rate": found.status in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED) and not token,
+        "can_rate": found.status in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED)
+        and found.first_responded_at is not None
+        and not token,
         "can_withdraw": found.requester_id == reader.pk and found.status != Ticket.Status.CLOSED and not token,
     }  # fmt: skip
     return render(request, "portal/ticket.html", context)

@@ -55,7 +55,7 @@ for kind in CustomField.Kind.values:
     CustomField.objects.create(slug=kind, label=f"A {kind}", kind=kind, choices="One" + " and more" * 20, is_required=kind == "number")
 Category.objects.create(name="Water")
 gus = Person.objects.get(email="gus@example.net")
-for state in Ticket.Status.values:
+for state in ("open", "pending", "resolved", "closed"):
     ticket, _ = actions.open_ticket(requester=gus, mailbox=Mailbox.objects.get(), subject=f"{state} " + "Wort" * 30, via="portal",
                                     content=Content(text="Wort" * 60), actor=gus)
     if state != "open":
@@ -228,7 +228,6 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
     look("/portal/sign-in/", "Send me a code", email="somebody@example.net")
     look("/portal/sign-in/code/", "Sign in", code="000000")
     look("/portal/sign-in/pin/", "Sign in", pin="no")
-    look("/portal/new/")
     look("/portal/new/", "Send", title="x", email="nonsense")
     look("/portal/thanks/")
     look(hard["link"])
@@ -248,9 +247,7 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
     for pk in hard["tickets"]:
         look(f"/portal/tickets/{pk}/")
     look(page.url, "Send", body="  ")
-    look("/portal/new/")
     look("/portal/new/", "Send", custom_number="1e99")
-    look("/portal/me/")
     look("/portal/me/", "Save")
     look("/portal/me/address/", "Send the codes", email="gustav@example.net")
     look("/portal/me/address/", "Save", confirmation="1", verification="2")
