@@ -59,6 +59,7 @@ class AuthorSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(serializers.ModelSerializer[Person]):
     first_name = serializers.SerializerMethodField()
     last_name = serializers.SerializerMethodField()
+    language = serializers.CharField(read_only=True, help_text="Empty: not known.")
 
     class Meta:
         model = Person
@@ -138,9 +139,9 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
 
     title = serializers.CharField(source="subject", read_only=True)
     requester = PersonSerializer(read_only=True)
-    assigned_to = PersonSerializer(source="assignee", read_only=True)
+    assigned_to = PersonSerializer(source="assignee", read_only=True, allow_null=True)
     priority = PriorityField(read_only=True)
-    category = CategoryField(read_only=True)
+    category = CategoryField(read_only=True, allow_null=True)
     team = serializers.SerializerMethodField()
     tags = serializers.SerializerMethodField()
     custom_fields = serializers.SerializerMethodField()

@@ -373,7 +373,7 @@ class AttachmentList(APIView):
         return Response(AttachmentSerializer(comment.attachments.all(), many=True).data, status=201)
 
 
-FILE = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
+FILE = {(200, "*/*"): OpenApiTypes.BINARY}
 
 
 class AttachmentDownload(APIView):

@@ -179,6 +179,7 @@ def test_each_of_the_five_gets_the_answer_that_is_theirs_and_no_word_that_is_not
                 assert b"Smoke" not in content, (method, path, who)
             if who not in {"agent", "admin"}:
                 assert b"Hush" not in content, (method, path, who)
+                assert b"ada@example.com" not in content, (method, path, who)
         if got != expected:
             wrong.append(f"{method} {path} {body}: {got}, not {expected}")
     assert not wrong, "\n".join(wrong)

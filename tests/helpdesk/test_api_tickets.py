@@ -384,7 +384,9 @@ def test_each_change_bumps_the_version_once_so_that_of_two_the_second_is_told(ch
     api = Api(agent())
     ticket = a_ticket(requester=agent())
     change = {name: agent().pk if value == "me" else value for name, value in change.items()}
-    assert api("PATCH", path_of(ticket), {**change, "version": 1}).json()["version"] == 2
+    found = api("PATCH", path_of(ticket), {**change, "version": 1}).json()
+    assert found["version"] == 2
+    assert found["updated_at"] > found["created_at"]
     assert api("PATCH", path_of(ticket), {**change, "version": 1}).status_code == 409
     assert api("PATCH", path_of(ticket), {**change, "version": 2}).json()["version"] == 2  # it was so already
 
