@@ -34,6 +34,11 @@ class Line:
         return sum(self.columns.values())
 
     @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why mail was ignored. (A template would take a Counter's `items` for a key.)"""
+        return sorted(self.ignored.items())
+
+    @property
     def cells(self) -> list[int]:
         return [self.columns[name] for name in COLUMNS]
 

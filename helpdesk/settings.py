@@ -489,7 +489,8 @@ STORAGES = {
 }
 # Without a collected folder (a developer's checkout) static files are found in the packages.
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 10**6
+# A provider posts a mail as one field: larger by a third than the mail, and by its other fields.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 10**6 + MAX_MAIL_BYTES * 3 // 2 if ANYMAIL_WEBHOOK_SECRET else 5 * 10**6
 FILE_UPLOAD_PERMISSIONS = 0o600
 TEST_RUNNER = "tests.runner.PytestRunner"
 

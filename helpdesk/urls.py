@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.urls import include, path
 
 from helpdesk.unsubscribe import unsubscribe
-from inbound.transports.webhook import guarded
+from inbound.transports.webhook import guarded_route
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -27,11 +27,4 @@ urlpatterns = [
 
 # Without a secret some providers' posts could be anybody's.
 if settings.ANYMAIL_WEBHOOK_SECRET:
-    urlpatterns.append(
-        path(
-            "anymail/",
-            include(
-                [path(str(url.pattern), guarded(url.callback), name=url.name) for url in providers if url.callback]
-            ),
-        )
-    )
+    urlpatterns.append(path("anymail/", include([guarded_route(route) for route in providers])))

@@ -45,7 +45,8 @@ def set_description(ticket: Ticket, text: str, *, actor: Person) -> bool:
             raise Refused("Only its author changes the description.", "description")
         _rewrite(first, text, actor)
         current.version += 1
-        current.save(update_fields=["version"])
+        current.activity_at = timezone.now()
+        current.save(update_fields=["version", "activity_at"])
     return True
 
 
@@ -61,7 +62,8 @@ def set_tags(ticket: Ticket, names: Iterable[str], *, actor: Person) -> bool:
         ticket.tags.set(Tag.objects.filter(name__in=wanted))
         record(ticket, "tags", actor, **{"from": before, "to": wanted})
         current.version += 1
-        current.save(update_fields=["version"])
+        current.activity_at = timezone.now()
+        current.save(update_fields=["version", "activity_at"])
     return True
 
 

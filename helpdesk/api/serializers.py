@@ -56,6 +56,15 @@ class AuthorSerializer(serializers.Serializer[Any]):
     role = serializers.CharField()
 
 
+def shown_person(person: Person, ticket: Ticket, request: Any) -> Any:
+    """Customers learn of an agent what a mail shows them: the name, where the mailbox shows it."""
+    if not person.is_staff or (request is not None and access.is_staff(request.user)):
+        return AuthorSerializer(person).data
+    mailbox = ticket.mailbox
+    name = agent_name(mailbox, person) or mailbox.name or mailbox.address
+    return {"id": None, "name": name, "email": None, "role": person.role}
+
+
 class ProfileSerializer(serializers.ModelSerializer[Person]):
     first_name = serializers.SerializerMethodField()
     last_name = serializers.SerializerMethodField()
@@ -101,14 +110,7 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
 
     @extend_schema_field(AuthorSerializer(allow_null=True))
     def get_author(self, comment: Comment) -> Any:
-        """Customers learn of an agent what a mail shows them: the name, where the mailbox shows it."""
-        author = comment.author
-        request = self.context.get("request")
-        if author is None or not author.is_staff or (request is not None and access.is_staff(request.user)):
-            return AuthorSerializer(author).data if author else None
-        mailbox = comment.ticket.mailbox
-        name = agent_name(mailbox, author) or mailbox.name or mailbox.address
-        return {"id": None, "name": name, "email": None, "role": author.role}
+        return shown_person(comment.author, comment.ticket, self.context.get("request")) if comment.author else None
 
     def get_body(self, comment: Comment) -> str:
         return comment.text or comment.quoted_text
@@ -139,7 +141,7 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
 
     title = serializers.CharField(source="subject", read_only=True)
     requester = PersonSerializer(read_only=True)
-    assigned_to = PersonSerializer(source="assignee", read_only=True, allow_null=True)
+    assigned_to = serializers.SerializerMethodField()
     priority = PriorityField(read_only=True)
     category = CategoryField(read_only=True, allow_null=True)
     team = serializers.SerializerMethodField()
@@ -155,6 +157,10 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
             "updated_at", "resolved_at", "closed_at",
         ]  # fmt: skip
         read_only_fields = fields
+
+    @extend_schema_field(AuthorSerializer(allow_null=True))
+    def get_assigned_to(self, ticket: Ticket) -> Any:
+        return shown_person(ticket.assignee, ticket, self.context.get("request")) if ticket.assignee else None
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_team(self, ticket: Ticket) -> str | None:

@@ -110,7 +110,7 @@ class TicketFilter(django_filters.FilterSet):
 
 def listed(rows: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """With what a list of tickets shows, in a number of queries that does not grow."""
-    return rows.select_related("requester", "assignee", "team", "category").prefetch_related(
+    return rows.select_related("requester", "assignee", "team", "category", "mailbox__identity").prefetch_related(
         Prefetch("tags", Tag.objects.all())
     )
 

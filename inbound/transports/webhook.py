@@ -12,6 +12,8 @@ from typing import Any
 from anymail.signals import inbound
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import path, re_path
+from django.urls.resolvers import RegexPattern
 from django.views.decorators.csrf import csrf_exempt
 
 from inbound import store
@@ -80,6 +82,13 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
             )
 
     return answer
+
+
+def guarded_route(route: Any) -> Any:
+    """One of anymail's routes with its view guarded; some are plain paths, some regular expressions."""
+    if isinstance(route.pattern, RegexPattern):
+        return re_path(route.pattern.regex.pattern, guarded(route.callback), name=route.name)
+    return path(str(route.pattern), guarded(route.callback), name=route.name)
 
 
 def connect() -> None:

@@ -13,7 +13,7 @@ from tests.services import postgres
 ROOT = Path(__file__).resolve().parents[2]
 # What has nothing of the database in it, and would take as long again.
 SAME_ON_BOTH = [f"--ignore=tests/helpdesk/test_{name}.py" for name in
-                ("api_roles", "api_errors", "api_uploads", "calendar", "translations", "alerts")]  # fmt: skip
+                ("api_roles", "api_errors", "api_uploads", "api_guests", "calendar", "translations", "alerts", "webhooks")]  # fmt: skip
 WORKER = """
 from inbound.models import InboundMail
 from tasks.inbound import process

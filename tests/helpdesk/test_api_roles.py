@@ -37,7 +37,7 @@ TABLE: list[tuple[str, str, Any, int, int, int, int, int]] = [
     ("POST", "/auth/jwt/refresh/", {"refresh": "x"}, 401, 401, 401, 401, 401),
     ("POST", "/auth/jwt/verify/", {"token": "x"}, 401, 401, 401, 401, 401),
     ("POST", "/auth/jwt/logout/", {"refresh": "x"}, 401, 401, 401, 401, 401),
-    ("POST", "/login/", {"email": "ada@example.com", "password": "correct horse battery"}, 200, 200, 200, 200, 200),
+    ("POST", "/login/", {"email": "root@example.com", "password": "correct horse battery"}, 200, 200, 200, 200, 200),
     ("GET", "/login/", None, 401, 200, 200, 200, 200),
     ("POST", "/logout/", {"refresh": "x"}, 401, 401, 401, 401, 401),
     ("POST", "/api/users/login/", {"pin": "0000-0000-0000"}, 401, 401, 401, 401, 401),

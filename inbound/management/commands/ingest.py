@@ -67,12 +67,14 @@ class Command(BaseCommand):
             )
         count, bar = 0, _Bar(self.stderr.isatty())
         group: list[store.Arrival] = []
+        empty: list[str] = []
         for source in sources:
             if source != "-" and not Path(source).exists():
                 return self._say(EX_NOINPUT, f"there is no {source}")
             for raw, key in _messages(source):
                 if not raw.strip():
-                    return self._say(EX_DATAERR, f"{source}: the message is empty")
+                    empty.append((key or source).removeprefix("ingest:"))
+                    continue
                 group.append(
                     store.Arrival(
                         raw, Envelope(sender, (recipient or found.address,), "ingest"), "ingest", key, history
@@ -87,6 +89,8 @@ class Command(BaseCommand):
         bar.end()
         if sources != ["-"]:
             self.stdout.write(f"{count} messages stored for {found.address}")
+        if empty:
+            return self._say(EX_DATAERR, "\n".join(f"{name}: the message is empty" for name in empty))
         return 0
 
     def _say(self, code: int, words: str) -> int:
