@@ -1,5 +1,7 @@
 """What a mail provider tells us about mail we sent. django-anymail has checked who says so."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from anymail.signals import tracking
@@ -16,7 +18,19 @@ def on_event(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     why = " ".join(filter(None, (event.reject_reason, event.description, event.mta_response)))
     # Blocked for its content or by policy is not a dead address; anymail sorts these out.
     dead = event.event_type == "bounced" and event.reject_reason in {"bounced", "invalid"}
+    dead = dead and not _will_pass(event)
     delivery.provider_event(mail, str(event.event_type), f"{esp_name}: {why}"[:1000], dead=dead)
+
+
+def _will_pass(event: Any) -> bool:
+    """A full mailbox, a server that was away: anymail calls these bounces, too; the provider's post tells."""
+    post = event.esp_event
+    said = post if isinstance(post, Mapping) else {}
+    bounce = said.get("bounce")
+    kind = bounce.get("bounceType") if isinstance(bounce, Mapping) else None
+    if said.get("Type") in {"SoftBounce", "Transient", "DnsError"} or kind in {"Transient", "Undetermined"}:
+        return True
+    return bool(re.match(r"(?:\w+;\s*)?4\d\d\b|4\.\d+\.\d+", str(event.mta_response or "")))
 
 
 def connect() -> None:
