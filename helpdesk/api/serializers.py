@@ -130,10 +130,19 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
     def get_actor(self, event: Event) -> str:
-        return str(event.actor) if event.actor else "Helpdesk"
+        if event.actor is None:
+            return "Helpdesk"
+        return str(event.actor) if self._for_staff or not event.actor.is_staff else "Support"
 
     def get_description(self, event: Event) -> str:
+        if not self._for_staff and event.kind in {"assigned", "unassigned"}:
+            return event.kind  # to whom is the agents' affair
         return history.describe(event)
+
+    @property
+    def _for_staff(self) -> bool:
+        request = self.context.get("request")
+        return request is not None and access.is_staff(request.user)
 
 
 class TicketListSerializer(serializers.ModelSerializer[Ticket]):
@@ -214,7 +223,9 @@ class TicketSerializer(TicketListSerializer):
 
     @extend_schema_field(EventSerializer(many=True))
     def get_history(self, ticket: Ticket) -> Any:
-        return EventSerializer(access.events(self.context["request"].user, ticket), many=True).data
+        return EventSerializer(
+            access.events(self.context["request"].user, ticket), many=True, context=self.context
+        ).data
 
 
 # --- What clients send

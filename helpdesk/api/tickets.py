@@ -389,6 +389,8 @@ class Media(APIView):
 
     @extend_schema(responses=FILE, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH)])
     def get(self, request: Request, ticket: int, name: str) -> FileResponse:
+        if "\0" in name:
+            raise Http404
         return download(access.attachment_at(request.user, f"tickets/{ticket}/{name}"))
 
 

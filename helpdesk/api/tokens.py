@@ -43,7 +43,9 @@ def refresh(token: str) -> dict[str, str]:
         raise InvalidToken("This token was used before. Sign in again.")
     pair, jti = _pair(family.person, family)
     # Of two that come at once one is the first; the other one is a use again.
-    taken = TokenFamily.objects.filter(pk=family.pk, current=str(read["jti"]), revoked_at=None).update(current=jti)
+    taken = TokenFamily.objects.filter(pk=family.pk, current=str(read["jti"]), revoked_at=None).update(
+        current=jti, expires_at=timezone.now() + timedelta(days=settings.JWT_REFRESH_DAYS)
+    )
     if not taken:
         end(family)
         raise InvalidToken("This token was used before. Sign in again.")

@@ -333,6 +333,14 @@ def test_a_refresh_token_works_once_and_a_second_use_ends_its_family_and_no_othe
     assert Api()("POST", path, {"refresh": other["refresh"]}).status_code == 200
 
 
+def test_a_sign_in_that_is_used_lasts_as_long_as_its_newest_token_says() -> None:
+    given = pair(member())
+    TokenFamily.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    newer = Api()("POST", "/auth/jwt/refresh/", {"refresh": given["refresh"]}).json()["refresh"]
+    says = jwt.decode(newer, options={"verify_signature": False})["exp"]
+    assert TokenFamily.objects.get().expires_at.timestamp() >= says - 5
+
+
 def confirm_reset(person: Person) -> None:
     Api()("POST", "/auth/users/reset_password/", {"email": person.email})
     uid, token = last_secret(r"/portal/password/(\S+)/$").split("/")

@@ -12,7 +12,19 @@ from django.utils import timezone
 
 from helpdesk import access, actions
 from helpdesk.api import tickets as views
-from helpdesk.models import Category, Comment, CustomField, Event, OutboundMail, Participant, Person, Tag, Team, Ticket
+from helpdesk.models import (
+    Category,
+    Comment,
+    CustomField,
+    Event,
+    Identity,
+    OutboundMail,
+    Participant,
+    Person,
+    Tag,
+    Team,
+    Ticket,
+)
 from tests.api import PNG, Api, a_file, a_ticket, admin, said
 from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
 
@@ -475,6 +487,18 @@ def test_a_ticket_that_goes_while_it_is_being_changed_is_404(ticket: Ticket, ada
 
 
 # --- What is said
+
+
+@pytest.mark.parametrize("name", ["Ada Lindqvist", ""])
+def test_where_a_mailbox_does_not_show_its_agents_customers_learn_no_name(name: str, ticket: Ticket, cleo: Api) -> None:
+    Identity.objects.create(mailbox=ticket.mailbox, shows_agent=False)
+    ada = Person.objects.create_user("lindqvist@example.com", name=name, role="agent")
+    actions.assign(ticket, ada, actor=ada)
+    say(Api(ada), ticket, "Try this")
+    actions.set_priority(ticket, 4, actor=ada)
+    for path in (path_of(ticket), path_of(ticket) + "comments/", "/api/tickets/"):
+        assert b"lindqvist" not in cleo("GET", path).content.lower()
+        assert b"lindqvist" in Api(admin())("GET", path).content.lower()
 
 
 def test_a_customers_comment_reopens_and_tells_the_agent_and_an_agents_is_mailed(
