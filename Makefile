@@ -8,7 +8,7 @@ run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
 test: .venv/all
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/all
 	$(BIN)/ruff check .

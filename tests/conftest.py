@@ -11,4 +11,13 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.EMAIL_BACKEND = "helpdesk.filemail.EmailBackend"  # Django's test runner puts its own there
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.EMAIL_FILE_PATH = str(tmp_path / "sent-mail")
+    settings.WHITENOISE_USE_FINDERS = False  # each test client would look for every static file
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+LONGEST = ["test_postgres", "test_compose", "test_postfix", "test_portal_browser"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays with one process: the longest begin first, so that none is left alone at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))

@@ -1,10 +1,12 @@
 """Private servers for tests: real PostgreSQL, Redis and an SMTP sink, each on a free port, ended by its own pid."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +24,7 @@ from aiosmtpd.smtp import Envelope
 from redis import Redis
 from redis.exceptions import ConnectionError as NotYet
 
+ROOT = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
 
 
@@ -55,6 +58,25 @@ def wait_for(predicate: Callable[[], T], seconds: float, what: str = "") -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what or predicate}; the last value was {value!r}")
         time.sleep(0.05)
+
+
+# --- SQLite
+
+
+def migrated_sqlite(var: Path) -> None:
+    """Puts an empty, migrated database into that VAR_DIR: it is made once in a run, and copied."""
+    ready = Path(os.environ["TEST_RUN_DIR"]) / "helpdesk.sqlite3"
+    with ready.with_name("lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            making = ready.with_name("making")
+            subprocess.run(
+                [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, timeout=60,
+                env={"PATH": os.environ["PATH"], "VAR_DIR": str(making), "HELPDESK_KEYS": "throwaway"},
+            )  # fmt: skip
+            (making / ready.name).rename(ready)
+    var.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ready, var / ready.name)
 
 
 # --- PostgreSQL

@@ -30,7 +30,7 @@ from tests.mail import agent, customer, mailbox
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 # More by hand: SCHEMA_EXAMPLES=100 finds what is rare.
-EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "3"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

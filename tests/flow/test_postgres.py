@@ -12,8 +12,15 @@ from tests.services import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 # What has nothing of the database in it, and would take as long again.
-SAME_ON_BOTH = [f"--ignore=tests/helpdesk/test_{name}.py" for name in
-                ("api_roles", "api_errors", "api_uploads", "api_guests", "calendar", "translations", "alerts", "webhooks")]  # fmt: skip
+SAME_ON_BOTH = [
+    f"--ignore=tests/{name}.py"
+    for name in (
+        "helpdesk/test_alerts", "helpdesk/test_api_accounts", "helpdesk/test_api_errors", "helpdesk/test_api_guests",
+        "helpdesk/test_api_once", "helpdesk/test_api_roles", "helpdesk/test_api_tickets", "helpdesk/test_api_uploads",
+        "helpdesk/test_calendar", "helpdesk/test_translations", "helpdesk/test_webhooks", "inbound/test_classify",
+        "inbound/test_corpus", "inbound/test_parse", "inbound/test_quotes",
+    )
+]  # fmt: skip
 WORKER = """
 from inbound.models import InboundMail
 from tasks.inbound import process

@@ -16,14 +16,16 @@ from pathlib import Path
 import pytest
 
 from tests.mail import eml
-from tests.services import free_port, wait_for
+from tests.services import free_port, migrated_sqlite, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Served:
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, is_new: bool = False, **environment: str) -> None:
         self.folder = folder
+        if not is_new:
+            migrated_sqlite(folder / "var")
         self.environment = environment
         self.smtp, self.http = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -116,7 +118,10 @@ def test_a_reply_in_the_same_instant_as_its_parent_gives_one_ticket(served: Serv
     assert served.rows("select count(*) from helpdesk_ticket") == [(10,)]
 
 
-def test_it_stops_cleanly_and_serves_its_static_files_with_debug_off(served: Served) -> None:
+def test_it_starts_from_nothing_serves_its_static_files_with_debug_off_and_stops_cleanly(tmp_path: Path) -> None:
+    served = Served(tmp_path, is_new=True)
+    served.start()
+    assert served.rows("select count(*) from helpdesk_person where role = 'admin'") == [(1,)]
     with urllib.request.urlopen(served.url("/static/helpdesk/staff.css")) as answer:
         assert answer.status == 200
     with urllib.request.urlopen(served.url("/admin/login/")) as answer:

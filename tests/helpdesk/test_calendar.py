@@ -39,7 +39,7 @@ QUIET = [
     ("Europe/Berlin", "2023-12-31T23:00"),
 ]
 
-checked = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+checked = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 
 def utc(text: str) -> datetime:
@@ -366,7 +366,7 @@ def test_what_is_wrong_with_the_hours_is_named(text: str, words: str) -> None:
     assert words in str(error.value)
 
 
-@settings(checked, max_examples=300)
+@settings(checked, max_examples=100)
 @given(weeks(longest=1439, per_day=1), st.booleans())
 @example((((0, 360),), (), (), (), (), (), ((1320, 1800),)), False)
 def test_written_hours_are_read_again_unless_two_spans_share_a_minute(weekly: Weekly, short: bool) -> None:
