@@ -6,6 +6,7 @@ import apprise
 from django.db.models import Q
 
 from helpdesk.models import Alert, AlertChannel, Person, Team, Ticket
+from inbound.secrets import opened
 from tasks.ring import ring
 
 # Kinds of Apprise addresses that reach into the machine the helpdesk runs on instead of out of it.
@@ -35,7 +36,7 @@ def send(alert: Alert) -> None:
     """Raises NotSent with what the service said."""
     with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
         service = apprise.Apprise()
-        if not service.add(alert.channel.url):
+        if not service.add(opened(alert.channel.url)):
             raise NotSent("Apprise does not know the channel's address")
         if not service.notify(title=alert.title, body=alert.body):
             raise NotSent(log.getvalue().strip()[:2000] or "the service did not take it")

@@ -19,7 +19,7 @@ from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
 from inbound.addresses import bounce_address, reply_address
 from inbound.classify import OUR_HEADER
-from inbound.secrets import unseal
+from inbound.secrets import opened, unseal
 
 UNSUBSCRIBE_SALT = "unsubscribe"
 SIGNED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"References", b"Reply-To",
@@ -97,7 +97,7 @@ def signed(mail: OutboundMail, raw: bytes) -> bytes:
         return raw
     domain = mail.mailbox.address.rpartition("@")[2].encode("idna")
     signature: bytes = dkim.sign(
-        raw, identity.dkim_selector.encode(), domain, identity.dkim_key.encode(), canonicalize=(b"relaxed", b"relaxed"),
+        raw, identity.dkim_selector.encode(), domain, opened(identity.dkim_key).encode(), canonicalize=(b"relaxed", b"relaxed"),
         include_headers=[name for name in SIGNED if re.search(rb"(?im)^" + name + rb":", raw.partition(b"\r\n\r\n")[0])],
     )  # fmt: skip
     return bytes(signature) + raw
@@ -117,7 +117,7 @@ def _recipients(mail: OutboundMail) -> dict[str, str]:
     me = formataddr((mail.to_name, mail.to_address), charset="utf-8")
     shown = [formataddr((name, address), charset="utf-8") for name, address in mail.cc]
     identity = getattr(mail.mailbox, "identity", None)
-    through = identity.email_url if identity and identity.email_url else settings.EMAIL_BACKEND
+    through = opened(identity.email_url) if identity and identity.email_url else settings.EMAIL_BACKEND
     if (len(shown) < 2 and me in shown) or not shown or "anymail" in through:
         return {"To": me}
     first, *rest = shown

@@ -12,7 +12,7 @@ from django.utils import timezone
 from helpdesk import access, routes
 from helpdesk.models import OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
-from inbound.transports.imap.account import of_row
+from inbound.transports.imap.watchers import accounts
 
 OLDEST = timedelta(minutes=1)
 SILENCE = timedelta(minutes=1)
@@ -78,12 +78,13 @@ def _silent() -> list[str]:
     """The IMAP accounts that have not been reached for MAILBOX_SILENCE seconds, with the server's words."""
     since = timezone.now() - timedelta(seconds=settings.MAILBOX_SILENCE)
     reached = {cursor.account: cursor for cursor in ImapCursor.objects.all()}
+    rows = {row.pk: row for row in ImapAccount.objects.defer("secret", "client_secret")}
     silent = []
-    for row in ImapAccount.objects.filter(is_active=True, mailbox__is_active=True).select_related("mailbox"):
-        cursor = reached.get(of_row(row).name)
-        last = (cursor.contacted_at if cursor else None) or row.created_at
+    for account in accounts():
+        cursor, row = reached.get(account.name), rows.get(account.row)
+        last = (cursor.contacted_at if cursor else None) or (row.created_at if row else STARTED)
         if last < since:
-            silent.append(f"{row}: {(cursor.error if cursor else '') or 'never reached'}"[:300])
+            silent.append(f"{row or account.name}: {(cursor.error if cursor else '') or 'never reached'}"[:300])
     return silent
 
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from helpdesk.mailurl import read_mail_url
 from helpdesk.models import OutboundMail, Route
 from inbound.models import Mailbox
+from inbound.secrets import opened
 
 FAULTS = 3  # in a row, before the circuit opens
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=5)
@@ -33,7 +34,7 @@ _kept = threading.local()
 def connection(mailbox: Mailbox) -> Iterator[Any]:
     """An open mail backend for that mailbox. After an error it is closed and never used again."""
     identity = getattr(mailbox, "identity", None)
-    url = identity.email_url if identity else ""
+    url = opened(identity.email_url) if identity else ""
     # Settings that tests or a reload change make a connection of their own.
     key = (url, settings.EMAIL_BACKEND, getattr(settings, "EMAIL_HOST", ""), getattr(settings, "EMAIL_PORT", 0))
     backend, used_at = getattr(_kept, "backends", {}).pop(key, (None, 0.0))

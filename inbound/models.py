@@ -170,6 +170,7 @@ class ImapAccount(models.Model):
     )
     is_active = models.BooleanField("watched", default=True, help_text="Off: paused.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    edited_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         verbose_name = "IMAP account"

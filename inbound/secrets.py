@@ -15,11 +15,17 @@ from django.conf import settings
 from django.db import models
 
 
-class Unreadable(Exception):
-    """None of FERNET_KEYS fits: the key that it was encrypted under is gone."""
+class Unreadable(OSError):
+    """None of FERNET_KEYS fits: the key that it was encrypted under is gone. Temporary: it may be put back."""
+
+
+class Locked(str):
+    """What a SealedField holds, still encrypted, for no key opens it. It is saved again as it is."""
 
 
 def seal(text: str) -> str:
+    if isinstance(text, Locked):
+        return str(text)
     return _fernet(tuple(settings.FERNET_KEYS)).encrypt(text.encode()).decode() if text else ""
 
 
@@ -33,14 +39,27 @@ def unseal(token: str) -> str:
         raise Unreadable("FERNET_KEYS: none of them decrypts this") from None
 
 
+def opened(value: str) -> str:
+    """A SealedField's value, where it is used. Raises Unreadable: a row that nobody can open is still a row, to be
+    listed, paused and given a new password."""
+    if isinstance(value, Locked):
+        raise Unreadable("FERNET_KEYS: none of them decrypts what is stored; enter it again")
+    return value
+
+
 class SealedField(models.TextField):  # type: ignore[type-arg]
-    """Text that the database, a backup and a dump hold encrypted only; Python sees it plain."""
+    """Text that the database, a backup and a dump hold encrypted only; Python sees it plain, through `opened`."""
 
     def from_db_value(self, value: str | None, *args: Any) -> str | None:
-        return unseal(value) if value else value
+        if not value:
+            return value
+        try:
+            return unseal(value)
+        except Unreadable:
+            return Locked(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        return seal(str(value)) if value else value
+        return seal(value if isinstance(value, Locked) else str(value)) if value else value
 
 
 @lru_cache

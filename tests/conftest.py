@@ -15,6 +15,11 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes in a test's name: long, and a zip file's hold the time, so that no two processes would name it alike."""
+    return f"{argname} of {len(val)}" if isinstance(val, bytes) else None
+
+
 LONGEST = ["test_postgres", "test_compose", "test_postfix", "test_portal_browser"]
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from inbound.fields import AddressField
 from inbound.models import Mailbox
-from inbound.secrets import SealedField
+from inbound.secrets import SealedField, Unreadable, opened
 
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 
@@ -50,8 +50,8 @@ class Identity(models.Model):
         for field, check in (("email_url", routes.check_url), ("dkim_key", routes.check_dkim_key)):
             try:
                 if value := getattr(self, field):
-                    check(value)
-            except ValueError as error:
+                    check(opened(value))
+            except (ValueError, Unreadable) as error:
                 problems[field] = str(error)
         if bool(self.dkim_selector) != bool(self.dkim_key):
             problems["dkim_selector"] = "DKIM needs both the selector and the private key."

@@ -29,7 +29,7 @@ from tests.mail import agent, customer, mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
-# More by hand: SCHEMA_EXAMPLES=100 finds what is rare.
+# More by hand, and right and wrong by both: SCHEMA_EXAMPLES=100 finds what is rare.
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "3"))
 CHECKS = [
     not_a_server_error,
@@ -65,8 +65,15 @@ def world(settings) -> dict[str, int | str]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
-@pytest.mark.parametrize("who", ["a customer", "an admin"])
+RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+ROUNDS = [
+    ("a customer", RIGHT),
+    ("an admin", WRONG),
+    *([("a customer", WRONG), ("an admin", RIGHT)] if EXAMPLES > 3 else []),
+]
+
+
+@pytest.mark.parametrize(("who", "mode"), ROUNDS)
 def test_every_answer_is_one_that_the_schema_knows(who: str, mode: GenerationMode, world: dict[str, Any]) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
     access = tokens.issue(customer() if who == "a customer" else admin())["access"]
@@ -94,4 +101,4 @@ def test_every_answer_is_one_that_the_schema_knows(who: str, mode: GenerationMod
         except (FailureGroup, Exception) as failure:
             wrong.append(f"{operation.method.upper()} {operation.path}: {str(failure)[:1500]}")
     assert not wrong, "\n\n".join(wrong)
-    assert statuses >= ({200, 201} if mode is GenerationMode.POSITIVE else {400})
+    assert statuses >= ({200, 201} if mode is RIGHT else {400})

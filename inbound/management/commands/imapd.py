@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from inbound.transports.imap.session import fetch, missing
+from inbound.transports.imap.session import FAULTS, fetch, missing
 from inbound.transports.imap.watchers import Watchers, accounts
 
 
@@ -32,13 +32,25 @@ class Command(BaseCommand):
         watchers.stop()
 
     def _check(self, *, fetch_too: bool) -> None:
-        short = 0
+        short, away = 0, 0
         for account in accounts():
-            uids = missing(account)
-            short += len(uids)
-            words = f"{len(uids)} never stored: {', '.join(map(str, uids[:50]))}" if uids else "everything is stored"
+            try:
+                uids = missing(account)
+                words = (
+                    f"{len(uids)} never stored: {', '.join(map(str, uids[:50]))}" if uids else "everything is stored"
+                )
+                if uids and fetch_too:
+                    words += f"; {fetch(account, uids)} stored now"
+            except FAULTS as error:
+                away += 1
+                words = f"not reached: {type(error).__name__}: {error}"
+            else:
+                short += len(uids)
             self.stdout.write(f"{account.name}: {words}")
-            if uids and fetch_too:
-                self.stdout.write(f"  {fetch(account, uids)} stored now")
+        problems = []
         if short and not fetch_too:
-            raise CommandError(f"{short} messages were never stored; --fetch stores them")
+            problems.append(f"{short} messages were never stored; --fetch stores them")
+        if away:
+            problems.append(f"{away} account{'s were' if away > 1 else ' was'} not reached")
+        if problems:
+            raise CommandError("; ".join(problems))

@@ -1,6 +1,7 @@
 """An IMAP account, from the staff site's row or as IMAP_URLS names it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -10,17 +11,20 @@ if TYPE_CHECKING:  # settings read this file before there are models
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """Two that are equal are watched by one session: what rotates by itself, a refresh token, is no part of it."""
+
     host: str
     port: int
     user: str
-    password: str  # or the refresh token
     folder: str
     mailbox: str  # the address that its mail is for; "" is the first mailbox
     tls: str  # "tls" from the first byte, "starttls", or "" for a server on this machine
+    password: str = field(default="", repr=False)  # of IMAP_URLS; a row's is read where it is needed
     auth: str = "password"  # or "xoauth2"
     move_to: str = ""
     first_contact: str = "recent"
     row: int = 0  # the ImapAccount's id, where it is one
+    edited_at: datetime | None = None  # by a person: a new password ends the session under the old one
 
     @property
     def name(self) -> str:
@@ -30,8 +34,8 @@ class Account:
 
 def of_row(row: "ImapAccount") -> Account:
     return Account(
-        row.host, row.port, row.username, row.secret, row.folder or "INBOX", row.mailbox.address, row.security,
-        row.auth, row.move_to, row.first_contact, row.pk,
+        row.host, row.port, row.username, row.folder or "INBOX", row.mailbox.address, row.security, auth=row.auth,
+        move_to=row.move_to, first_contact=row.first_contact, row=row.pk, edited_at=row.edited_at,
     )  # fmt: skip
 
 
@@ -51,7 +55,7 @@ def read_account(url: str) -> Account:
         raise ValueError("imap:// sends the password in clear text: use imaps:// or imap+tls://")
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     return Account(
-        parts.hostname, parts.port or port, unquote(parts.username), unquote(parts.password),
-        unquote(parts.path.strip("/")) or "INBOX", query.get("mailbox", "").lower(), tls,
-        move_to=query.get("move_to", ""), first_contact=query.get("first", "recent"),
+        parts.hostname, parts.port or port, unquote(parts.username), unquote(parts.path.strip("/")) or "INBOX",
+        query.get("mailbox", "").lower(), tls, unquote(parts.password), move_to=query.get("move_to", ""),
+        first_contact=query.get("first", "recent"),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from inbound.models import ImapAccount
+from inbound.secrets import opened
 
 TIMEOUT = 20
 _lock = threading.Lock()
@@ -45,9 +46,18 @@ def access_token(pk: int) -> str:
     return token
 
 
+def forget(pk: int) -> None:
+    """The server does not take the access token that it was given: the next one is asked for."""
+    with _lock:
+        for key in [key for key in _tokens if key[0] == pk]:
+            del _tokens[key]
+
+
 def _ask(row: ImapAccount) -> dict[str, str]:
-    form = {"grant_type": "refresh_token", "refresh_token": row.secret, "client_id": row.client_id}
-    form |= {name: value for name, value in (("client_secret", row.client_secret), ("scope", row.scope)) if value}
+    form = {"grant_type": "refresh_token", "refresh_token": opened(row.secret), "client_id": row.client_id}
+    form |= {
+        name: value for name, value in (("client_secret", opened(row.client_secret)), ("scope", row.scope)) if value
+    }
     if not row.token_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
         raise Refused("the token endpoint must be https")
     request = urllib.request.Request(row.token_url, urllib.parse.urlencode(form).encode())  # checked above

@@ -7,19 +7,24 @@ UIDVALIDITY changed is read again from its beginning; intake knows what it has h
 
 import logging
 import random
+import select
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 from imapclient import SEEN, IMAPClient
-from imapclient.exceptions import IMAPClientError
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from inbound import store
 from inbound.message import Envelope
-from inbound.models import ImapCursor, InboundMail, Mailbox
+from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
+from inbound.secrets import opened
 from inbound.transports.imap import oauth
 from inbound.transports.imap.account import Account
 
@@ -28,8 +33,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 60  # seconds for each step of the server's
 IDLE_SECONDS = 28 * 60  # RFC 2177: less than 29 minutes
 POLL_SECONDS = 60
-BATCH = 50
+BATCH, BATCH_BYTES = 50, 8_000_000  # what is fetched in one go and shares a commit
 LONGEST_PAUSE = 300.0
+STEADY_SECONDS = 30.0  # a session that lasted so long and is cut off is begun again without a pause
 FAULTS = (IMAPClientError, oauth.Refused, store.UnknownRecipient, *store.TEMPORARY)
 RECENT = timedelta(days=1)
 CHECKED = 5000  # the newest of a folder that `check` compares
@@ -39,11 +45,19 @@ def watch(account: Account, stop: threading.Event) -> None:
     """Until `stop`: a fault closes the connection and is followed by a growing pause, with jitter."""
     failures = 0
     while not stop.is_set():
+        working_since = None
         try:
-            with _connect(account) as client:
-                failures = 0
-                _follow(client, account, stop)
+            with connect(account) as client:
+                while not stop.is_set():
+                    fetch_new(client, account)
+                    failures, working_since = 0, working_since or time.monotonic()
+                    close_old_connections()
+                    _wait(client, stop)
         except FAULTS as error:
+            lost = isinstance(error, IMAPClientAbortError | ConnectionError)
+            if lost and working_since and time.monotonic() - working_since > STEADY_SECONDS:
+                log.info("IMAP %s: the server hung up: %s", account.name, error)
+                continue
             failures += 1
             log.warning("IMAP %s: %s: %s", account.name, type(error).__name__, error)
             _note(account, f"{type(error).__name__}: {error}"[:1000])
@@ -52,10 +66,36 @@ def watch(account: Account, stop: threading.Event) -> None:
             close_old_connections()
 
 
+def connect(account: Account) -> IMAPClient:
+    """Signed in. Raises the server's error, oauth.Refused, or OSError."""
+    context = ssl.create_default_context()
+    client = IMAPClient(
+        account.host, account.port, ssl=account.tls == "tls", ssl_context=context if account.tls == "tls" else None,
+        timeout=TIMEOUT, use_uid=True,
+    )  # fmt: skip
+    try:
+        if account.tls == "starttls":
+            client.starttls(context)
+        if account.auth == "xoauth2":
+            client.oauth2_login(account.user, oauth.access_token(account.row))
+        elif account.row:
+            client.login(account.user, opened(ImapAccount.objects.get(pk=account.row).secret))
+        else:
+            client.login(account.user, account.password)
+    except BaseException as error:
+        if isinstance(error, LoginError):
+            oauth.forget(account.row)  # whatever its time is said to be
+        with suppress(OSError):
+            client.shutdown()
+        raise
+    return client
+
+
 def fetch_new(client: IMAPClient, account: Account) -> int:
     """Stores what came after the cursor; how many messages. The folder is selected here."""
     selected = client.select_folder(account.folder)
     cursor, _ = ImapCursor.objects.get_or_create(account=account.name)
+    _reached(account)
     validity = int(selected[b"UIDVALIDITY"])
     known = cursor.uid_validity == validity
     if not known:
@@ -64,22 +104,16 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
         uids = client.search(["ALL"]) if cursor.uid_validity else _at_first(client, account)
     else:
         uids = [uid for uid in client.search(["UID", f"{cursor.last_uid + 1}:*"]) if uid > cursor.last_uid]
-    count = 0
-    for start in range(0, len(uids), BATCH):
-        # PEEK: fetching must not mark as read what is not stored yet.
-        for uid in sorted(uids)[start : start + BATCH]:
-            answer = client.fetch([uid], ["BODY.PEEK[]"])
-            raw = answer.get(uid, {}).get(b"BODY[]")
-            if raw is None:
-                continue  # deleted meanwhile
-            store.accept(raw, Envelope("", (_recipient(account),), account.name), "imap",
-                         key=_key(account, validity, uid))  # fmt: skip
+    count, trouble = 0, _cannot_move(client, account)
+    for batch in _batches(client, sorted(uids)):
+        for stored in _stored(client, account, validity, batch):
             if known:
-                ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=uid).update(last_uid=uid)
-            client.add_flags([uid], [SEEN], silent=True)
-            if account.move_to:
-                _move(client, uid, account.move_to)
-            count += 1
+                ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
+            client.add_flags(stored, [SEEN], silent=True)
+            if account.move_to and not trouble:
+                trouble = _move(client, account, stored)
+            count += len(stored)
+        _reached(account)
     newest = int(selected.get(b"UIDNEXT", 1)) - 1
     # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
     reached = max([newest, *uids])
@@ -87,14 +121,13 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     if not known:
         # Unless everything was taken, some of what was there was passed over: `missing` looks behind it.
         changes["first_uid"] = 0 if account.first_contact == "all" or cursor.uid_validity else reached
-    ImapCursor.objects.filter(pk=cursor.pk).update(**changes)
-    _note(account, "")
+    ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble, **changes)
     return count
 
 
 def try_out(account: Account) -> str:
     """Signs in and opens the folder; what is there, in words. Raises the server's error, in its own words."""
-    with _connect(account) as client:
+    with connect(account) as client:
         selected = client.select_folder(account.folder, readonly=True)
         idle = "it tells of new mail at once" if client.has_capability("IDLE") else "it is asked every minute"
         return f"{account.folder} has {int(selected[b'EXISTS'])} messages; {idle}."
@@ -104,33 +137,79 @@ def missing(account: Account) -> list[int]:
     """The UIDs that the folder has, up to the cursor, and that were never stored: there should be none but
     what the first contact passed over. The newest CHECKED are compared."""
     cursor = ImapCursor.objects.filter(account=account.name).first()
-    with _connect(account) as client:
+    with connect(account) as client:
         selected = client.select_folder(account.folder, readonly=True)
         validity = int(selected[b"UIDVALIDITY"])
         if cursor is None or cursor.uid_validity != validity:
             return []
         uids = [uid for uid in client.search(["ALL"]) if cursor.first_uid < uid <= cursor.last_uid][-CHECKED:]
-    keys = {_key(account, validity, uid): uid for uid in uids}
-    known: set[str] = set()
-    wanted = list(keys)
-    for start in range(0, len(wanted), 500):
-        rows = InboundMail.objects.filter(transport_key__in=wanted[start : start + 500])
-        known |= {str(key) for key in rows.values_list("transport_key", flat=True)}
-    return sorted(uid for key, uid in keys.items() if key not in known)
+    known: set[int] = set()
+    for start in range(0, len(uids), 500):
+        known |= _known(account, validity, uids[start : start + 500])
+    return sorted(set(uids) - known)
 
 
 def fetch(account: Account, uids: list[int]) -> int:
     """Stores those messages, wherever the cursor is; how many."""
-    count = 0
-    with _connect(account) as client:
+    with connect(account) as client:
         validity = int(client.select_folder(account.folder, readonly=True)[b"UIDVALIDITY"])
-        for uid in uids:
-            raw = client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {}).get(b"BODY[]")
-            if raw is not None:
-                envelope = Envelope("", (_recipient(account),), account.name)
-                store.accept(raw, envelope, "imap", key=_key(account, validity, uid))
-                count += 1
-    return count
+        return sum(
+            len(stored)
+            for batch in _batches(client, sorted(uids))
+            for stored in _stored(client, account, validity, batch)
+        )
+
+
+def _batches(client: IMAPClient, uids: list[int]) -> Iterator[list[int]]:
+    """So many that fetching them needs little memory, and sharing a commit pays."""
+    for start in range(0, len(uids), BATCH):
+        sizes = client.fetch(uids[start : start + BATCH], ["RFC822.SIZE"])
+        batch: list[int] = []
+        total = 0
+        for uid in uids[start : start + BATCH]:
+            size = int(sizes.get(uid, {}).get(b"RFC822.SIZE", 0))
+            if batch and total + size > BATCH_BYTES:
+                yield batch
+                batch, total = [], 0
+            batch.append(uid)
+            total += size
+        yield batch
+
+
+def _stored(client: IMAPClient, account: Account, validity: int, uids: list[int]) -> Iterator[list[int]]:
+    """The UIDs of the batch as they are stored: all at once, or where that fails one after the other until one does
+    not go in. What is stored already, or gone meanwhile, is passed over."""
+    had = _known(account, validity, uids)
+    wanted = [uid for uid in uids if uid not in had]
+    # PEEK: fetching must not mark as read what is not stored yet.
+    answer = client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
+    envelope = Envelope("", (_recipient(account),), account.name)
+    arrivals = {
+        uid: store.Arrival(raw, envelope, "imap", _key(account, validity, uid))
+        for uid in wanted
+        if (raw := answer.get(uid, {}).get(b"BODY[]")) is not None
+    }
+    if had:
+        yield sorted(had)
+    if not arrivals:
+        return
+    try:
+        store.accept_many(list(arrivals.values()))
+    except store.TEMPORARY:
+        if len(arrivals) == 1:
+            raise
+    else:
+        yield sorted(arrivals)
+        return
+    for uid, arrival in arrivals.items():
+        store.accept_many([arrival])
+        yield [uid]
+
+
+def _known(account: Account, validity: int, uids: list[int]) -> set[int]:
+    keys = {_key(account, validity, uid): uid for uid in uids}
+    rows = InboundMail.objects.filter(transport_key__in=list(keys))
+    return {keys[str(key)] for key in rows.values_list("transport_key", flat=True)}
 
 
 def _key(account: Account, validity: int, uid: int) -> str:
@@ -150,55 +229,69 @@ def _at_first(client: IMAPClient, account: Account) -> list[int]:
     return sorted({*unread, *client.search(["SINCE", (timezone.now() - RECENT).date()])})
 
 
-def _move(client: IMAPClient, uid: int, folder: str) -> None:
-    if client.has_capability("MOVE"):
-        client.move([uid], folder)
-    else:
-        client.copy([uid], folder)
-        client.delete_messages([uid])
-        client.uid_expunge([uid]) if client.has_capability("UIDPLUS") else client.expunge()
-
-
-def _connect(account: Account) -> IMAPClient:
-    context = ssl.create_default_context()
-    client = IMAPClient(
-        account.host, account.port, ssl=account.tls == "tls", ssl_context=context if account.tls == "tls" else None,
-        timeout=TIMEOUT, use_uid=True,
-    )  # fmt: skip
-    if account.tls == "starttls":
-        client.starttls(context)
+def _cannot_move(client: IMAPClient, account: Account) -> str:
+    """What is wrong with the folder for what is stored, or "". One that is not there is made."""
     try:
-        if account.auth == "xoauth2":
-            client.oauth2_login(account.user, oauth.access_token(account.row))
-        else:
-            client.login(account.user, account.password)
-    except BaseException:
-        client.shutdown()
+        if account.move_to and not client.folder_exists(account.move_to):
+            client.create_folder(account.move_to)
+    except IMAPClientAbortError:
         raise
-    return client
+    except IMAPClientError as error:
+        return _says_of_moving(account, error)
+    return ""
 
 
-def _follow(client: IMAPClient, account: Account, stop: threading.Event) -> None:
-    can_idle = client.has_capability("IDLE")
-    while not stop.is_set():
-        fetch_new(client, account)
-        close_old_connections()
-        if can_idle:
-            _idle(client, stop)
-        elif not stop.wait(POLL_SECONDS):
-            client.noop()
-
-
-def _idle(client: IMAPClient, stop: threading.Event) -> None:
-    """Until the server says something, or the time to begin a new IDLE has come."""
-    client.idle()
-    until = time.monotonic() + IDLE_SECONDS
+def _move(client: IMAPClient, account: Account, uids: list[int]) -> str:
+    """What went wrong, or "". The mail is stored and read: where it lies holds up no other."""
     try:
-        while not stop.is_set() and time.monotonic() < until:
-            if client.idle_check(timeout=1):
-                break
-    finally:
+        if client.has_capability("MOVE"):
+            client.move(uids, account.move_to)
+        else:
+            client.copy(uids, account.move_to)
+            client.delete_messages(uids)
+            client.uid_expunge(uids) if client.has_capability("UIDPLUS") else client.expunge()
+    except IMAPClientAbortError:
+        raise
+    except IMAPClientError as error:
+        return _says_of_moving(account, error)
+    return ""
+
+
+def _says_of_moving(account: Account, error: Exception) -> str:
+    log.warning("IMAP %s: cannot move to %s: %s", account.name, account.move_to, error)
+    return f"what is stored cannot be moved to {account.move_to}: {error}"[:1000]
+
+
+def _wait(client: IMAPClient, stop: threading.Event) -> None:
+    """Until the server says something, or it is time to ask: before it counts as not reached."""
+    can_idle = client.has_capability("IDLE")
+    until = time.monotonic() + min(IDLE_SECONDS if can_idle else POLL_SECONDS, settings.MAILBOX_SILENCE / 2)
+    if can_idle:
+        client.idle()
+        # IMAPClient's idle_check takes a connection that ended for one where nothing happens, and waits on.
+        while not stop.is_set() and time.monotonic() < until and not _has_said_something(client):
+            pass
         client.idle_done()
+    else:
+        stop.wait(max(0.0, until - time.monotonic()))
+        client.noop()
+
+
+def _has_said_something(client: IMAPClient) -> bool:
+    """Within a second. That the connection ended is something, too."""
+    connection = client.socket()
+    connection.setblocking(False)
+    try:
+        # What came together with the answer to IDLE lies in imaplib's buffer, where select does not see it.
+        if client._imap.file.peek(1):
+            return True
+    except (BlockingIOError, ssl.SSLWantReadError):
+        pass
+    finally:
+        connection.settimeout(TIMEOUT)
+    poll = select.poll()  # select() itself knows no more than 1,024 files
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(1000))
 
 
 def _recipient(account: Account) -> str:
@@ -208,10 +301,13 @@ def _recipient(account: Account) -> str:
     return str(first or "")
 
 
+def _reached(account: Account) -> None:
+    ImapCursor.objects.filter(account=account.name).update(contacted_at=timezone.now())
+
+
 def _note(account: Account, error: str) -> None:
     try:
-        seen = {} if error else {"contacted_at": timezone.now()}
         ImapCursor.objects.get_or_create(account=account.name)
-        ImapCursor.objects.filter(account=account.name).update(error=error, **seen)
+        ImapCursor.objects.filter(account=account.name).update(error=error)
     except store.TEMPORARY:
         log.warning("IMAP %s: the database is away", account.name)

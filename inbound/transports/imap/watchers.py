@@ -66,7 +66,11 @@ class Watchers:
 
 def accounts() -> list[Account]:
     """Those of the staff site that are watched, and those of IMAP_URLS."""
-    rows = ImapAccount.objects.filter(is_active=True, mailbox__is_active=True).select_related("mailbox")
+    rows = (
+        ImapAccount.objects.filter(is_active=True, mailbox__is_active=True)
+        .select_related("mailbox")
+        .defer("secret", "client_secret")
+    )
     found = [of_row(row) for row in rows.order_by("pk")]
     names = {account.name for account in found}
     return found + [account for account in settings.IMAP_ACCOUNTS if account.name not in names]
