@@ -1,8 +1,12 @@
 """What every test stands on."""
 
+import os
 from pathlib import Path
 
 import pytest
+from django.db import connection
+
+from tests.services import migrated_sqlite
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +17,19 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.EMAIL_FILE_PATH = str(tmp_path / "sent-mail")
     settings.WHITENOISE_USE_FINDERS = False  # each test client would look for every static file
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """A file: SQLite's databases in memory know no waiting, so threads of a test would get in each other's way."""
+    return connection.vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    if connection.vendor == "sqlite":
+        folder = Path(os.environ["VAR_DIR"]) / "database"  # of this process; removed at its end
+        connection.settings_dict["TEST"]["NAME"] = str(migrated_sqlite(folder))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -63,8 +63,8 @@ def wait_for(predicate: Callable[[], T], seconds: float, what: str = "") -> T:
 # --- SQLite
 
 
-def migrated_sqlite(var: Path) -> None:
-    """Puts an empty, migrated database into that VAR_DIR: it is made once in a run, and copied."""
+def migrated_sqlite(var: Path) -> Path:
+    """Puts an empty, migrated database into that VAR_DIR: it is made once in a run, and copied. Where it is."""
     ready = Path(os.environ["TEST_RUN_DIR"]) / "helpdesk.sqlite3"
     with ready.with_name("lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -76,7 +76,7 @@ def migrated_sqlite(var: Path) -> None:
             )  # fmt: skip
             (making / ready.name).rename(ready)
     var.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ready, var / ready.name)
+    return Path(shutil.copy(ready, var / ready.name))
 
 
 # --- PostgreSQL
