@@ -17,9 +17,14 @@ def on_event(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
         return
     why = " ".join(filter(None, (event.reject_reason, event.description, event.mta_response)))
     # Blocked for its content or by policy is not a dead address; anymail sorts these out.
-    dead = event.event_type == "bounced" and event.reject_reason in {"bounced", "invalid"}
-    dead = dead and not _will_pass(event)
+    dead = event.event_type == "bounced" and _is_about_the_address(event) and not _will_pass(event)
     delivery.provider_event(mail, str(event.event_type), f"{esp_name}: {why}"[:1000], dead=dead)
+
+
+def _is_about_the_address(event: Any) -> bool:
+    if event.reject_reason is None and isinstance(event.esp_event, Mapping):
+        return bool(event.esp_event.get("type") == "bounce")  # SendGrid: anything else is "blocked"
+    return event.reject_reason in {"bounced", "invalid"}
 
 
 def _will_pass(event: Any) -> bool:

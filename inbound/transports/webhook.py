@@ -5,15 +5,21 @@
 
 import base64
 import binascii
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from typing import Any
 
 from anymail.signals import inbound
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.multipartparser import MultiPartParser
 from django.http.response import HttpResponseBase
 from django.urls import path, re_path
 from django.urls.resolvers import RegexPattern
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from inbound import store
@@ -22,49 +28,40 @@ from inbound.models import Mailbox
 
 log = logging.getLogger(__name__)
 
-# Where each provider's post holds the message as it came over the wire, if it was asked to send it.
-RAW_FIELDS = ("body-mime", "email", "RawEmail", "raw_msg", "raw", "message")
+# Where each provider's post holds the mail as it came over the wire, if it was asked to send it: Mailgun and SendGrid
+# in a form, the others in JSON (Postmark, Amazon SES, Mandrill, SparkPost, MailerSend).
+FORM_FIELDS = ("body-mime", "email")
+JSON_FIELDS = (("RawEmail",), ("content",), ("msg", "raw_msg"), ("content", "email_rfc822"), ("data", "raw"), ("raw",))
 
 
 def on_mail(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     """Stores the mail. Raises the database's errors: `guarded` answers 503."""
     message = event.message
-    recipients = [found for found in (message.envelope_recipient,) if found] or [
-        address.addr_spec for address in (*(message.to or ()), *(message.cc or ()))
-    ]
-    envelope = Envelope(message.envelope_sender or "", tuple(recipients), esp_name)
-    key = f"{esp_name}:{event.event_id}"[:300] if event.event_id else None
     raw = raw_message(event.esp_event) or message.as_bytes()
-    try:
-        store.accept(raw, envelope, "webhook", key=key)
-    except (store.UnknownRecipient, store.RecipientsChanged):
+    recipients = _ours(_envelope_recipients(event)) or _ours(
+        address.addr_spec for address in (*(message.to or ()), *(message.cc or ()))
+    )
+    if not recipients:
         # The provider has accepted it in our name: whoever it was for, it is not thrown away.
         first = Mailbox.objects.filter(is_active=True).order_by("pk").first()
         if first is None:
-            raise store.RecipientsChanged("there is no mailbox") from None
-        store.accept(raw, Envelope(envelope.mail_from, (first.address,), esp_name), "webhook", key=key)
+            raise store.RecipientsChanged("there is no mailbox")
+        recipients = [first.address]
+    key = f"{esp_name}:{event.event_id}"[:300] if event.event_id else None
+    store.accept(raw, Envelope(message.envelope_sender or "", tuple(recipients), esp_name), "webhook", key=key)
 
 
 def raw_message(post: Any) -> bytes | None:
     """The bytes of the mail, where the provider's post holds them; None where it has taken the mail apart."""
-    get = getattr(post, "get", None)
-    if get is None:
-        return None
-    for name in RAW_FIELDS:
-        value = get(name)
-        if isinstance(value, bytes) and b"\n" in value:
-            return value
-        if not isinstance(value, str):
-            continue
-        if "\n" in value and ":" in value.partition("\n")[0]:
-            # What JSON or a form made of eight-bit bytes goes back to them.
-            return value.encode("utf-8", "surrogateescape")
-        try:
-            decoded = base64.b64decode(value, validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        if b":" in decoded.partition(b"\n")[0]:
-            return decoded
+    if isinstance(post, HttpRequest):
+        fields = _bytes_of_form(post)
+        return next((fields[name] for name in FORM_FIELDS if name in fields), None)
+    for names in JSON_FIELDS:
+        value = post
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if isinstance(value, str) and (found := _bytes_of_text(value)):
+            return found
     return None
 
 
@@ -74,12 +71,17 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     @csrf_exempt
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
+            if _knows_the_secret(request):
+                # Once a form has been taken apart its bytes are gone, and with them the mail's.
+                request.body  # noqa: B018
             return view(request, *args, **kwargs)
+        except (SuspiciousOperation, PermissionDenied, Http404):
+            raise
         except store.TEMPORARY as error:
             log.error("a provider's post could not be stored: %s: %s", type(error).__name__, error)
-            return HttpResponse(
-                "Try again later.\n", status=503, headers={"Retry-After": "30"}, content_type="text/plain"
-            )
+        except Exception:  # what anymail did not expect
+            log.exception("a provider's post could not be read")
+        return HttpResponse("Try again later.\n", status=503, headers={"Retry-After": "30"}, content_type="text/plain")
 
     return answer
 
@@ -93,3 +95,50 @@ def guarded_route(route: Any) -> Any:
 
 def connect() -> None:
     inbound.connect(on_mail, weak=False, dispatch_uid="inbound webhook")
+
+
+def _knows_the_secret(request: HttpRequest) -> bool:
+    """Whether it pays to read the post; anymail's views decide for themselves."""
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    wanted = base64.b64encode(settings.ANYMAIL_WEBHOOK_SECRET.encode()).decode()
+    return kind.lower() == "basic" and constant_time_compare(given.strip(), wanted)
+
+
+def _envelope_recipients(event: Any) -> list[str]:
+    """All that the post is for; anymail names the first."""
+    post = event.esp_event
+    if isinstance(post, HttpRequest):
+        try:
+            found = json.loads(post.POST.get("envelope", ""))["to"]  # SendGrid
+        except (ValueError, KeyError, TypeError):
+            found = post.POST.get("recipient", "").split(",")  # Mailgun
+    else:
+        receipt = post.get("receipt") if isinstance(post, Mapping) else None
+        found = receipt.get("recipients") if isinstance(receipt, Mapping) else None  # Amazon SES
+    found = [address.strip() for address in found or () if isinstance(address, str) and address.strip()]
+    return found or [address for address in (event.message.envelope_recipient,) if address]
+
+
+def _ours(addresses: Iterable[str]) -> list[str]:
+    return [address for address in dict.fromkeys(addresses) if store.mailbox_for(address)]
+
+
+def _bytes_of_form(request: HttpRequest) -> dict[str, bytes]:
+    """The fields as they were sent: in Latin-1 each byte is a letter, so nothing is replaced."""
+    if request.content_type == "multipart/form-data":
+        handlers = request.upload_handlers
+        fields, _ = MultiPartParser(request.META, BytesIO(request.body), handlers, "latin-1").parse()
+    else:
+        fields = QueryDict(request.body, encoding="latin-1")
+    return {name: value.encode("latin-1") for name, value in fields.items() if isinstance(value, str)}
+
+
+def _bytes_of_text(value: str) -> bytes | None:
+    if ":" in value.partition("\n")[0] and "\n" in value:
+        # JSON is Unicode: what was no UTF-8 came as an escaped half of a character, or was replaced by the provider.
+        return value.encode("utf-8", "surrogateescape")
+    try:
+        decoded = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if b":" in decoded.partition(b"\n")[0] else None

@@ -1,5 +1,7 @@
 """The product as a stranger runs it: `manage.py serve` as a process, spoken to from outside."""
 
+import base64
+import json
 import os
 import re
 import signal
@@ -7,6 +9,7 @@ import smtplib
 import sqlite3
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -128,6 +131,26 @@ def test_it_starts_from_nothing_serves_its_static_files_with_debug_off_and_stops
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert served.kill(signal.SIGINT) == 0
     assert "Traceback" not in (served.folder / "log").read_text()
+
+
+def test_a_large_mail_that_a_provider_posts_is_stored_as_it_came(tmp_path: Path) -> None:
+    served = Served(tmp_path, ANYMAIL_WEBHOOK_SECRET="postmark:correct horse battery")
+    served.start()
+    raw = eml("Large", message_id="large@example.net") + b"x" * 76 * 200_000
+    post = {"RawEmail": raw.decode(), "OriginalRecipient": "support@example.com", "MessageID": "m-1", "Headers": []}
+    request = urllib.request.Request(
+        served.url("/anymail/postmark/inbound/"), json.dumps(post).encode(),
+        {"Content-Type": "application/json", "Authorization": "Basic "
+         + base64.b64encode(b"postmark:correct horse battery").decode()},
+    )  # fmt: skip
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+        assert served.rows("select data from inbound_rawmail") == [(raw,)]
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(urllib.request.Request(request.full_url, request.data), timeout=30)
+    finally:
+        served.kill()
 
 
 @pytest.mark.parametrize(
