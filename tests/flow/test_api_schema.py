@@ -1,13 +1,15 @@
 """What the OpenAPI schema promises is so: requests made from it by Schemathesis, right ones and wrong ones."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from django.core.cache import cache
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -63,6 +65,16 @@ def world(settings) -> dict[str, int | str]:
         "id": ticket.pk, "ticket": ticket.pk, "comment": comment, "message_id": comment, "profile_id": customer().pk,
         "name": file.file.name.rpartition("/")[2], "file": file.pk,
     }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_connection(world: dict[str, int | str]) -> Iterator[None]:
+    """As Django's own test client does it: a request must not close the connection that holds the test's transaction. (That client undoes it after each request.)"""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 RIGHT, WRONG = GenerationMode.POSITIVE, GenerationMode.NEGATIVE

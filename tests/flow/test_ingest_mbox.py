@@ -106,7 +106,7 @@ def stored() -> list[str]:
     return sorted(InboundMail.objects.values_list("message_id", flat=True))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_exit_code_says_whose_mistake_it_is(tmp_path: Path) -> None:
     good, empty = tmp_path / "good.eml", tmp_path / "empty.eml"
     good.write_bytes(message(1))
@@ -126,7 +126,7 @@ def test_the_exit_code_says_whose_mistake_it_is(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_an_empty_file_among_others_is_named_and_the_others_are_stored(tmp_path: Path) -> None:
     mailbox()
     for number in range(3):
@@ -137,7 +137,7 @@ def test_an_empty_file_among_others_is_named_and_the_others_are_stored(tmp_path:
     assert stored() == ["0@archive", "2@archive"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_maildir_is_stored_once_though_its_mail_is_read_in_between(tmp_path: Path) -> None:
     mailbox()
     box = mailboxes.Maildir(tmp_path / "Maildir")
@@ -156,7 +156,7 @@ def test_a_maildir_is_stored_once_though_its_mail_is_read_in_between(tmp_path: P
     assert stored() == [f"{number}@archive" for number in range(5)]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_folder_is_read_to_its_depth_once_and_a_file_that_changed_again(tmp_path: Path) -> None:
     mailbox()
     (tmp_path / "2025/march").mkdir(parents=True)
@@ -171,7 +171,7 @@ def test_a_folder_is_read_to_its_depth_once_and_a_file_that_changed_again(tmp_pa
     assert stored() == ["0@archive", "1@archive", "2@archive", "7@archive"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 3, 2, 0)])
 def test_an_archive_becomes_closed_tickets_with_their_own_dates_and_nobody_hears_of_it(
     tmp_path: Path, order: tuple[int, ...]
@@ -222,7 +222,7 @@ def test_an_archive_becomes_closed_tickets_with_their_own_dates_and_nobody_hears
     assert OutboundMail.objects.exists()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_recipients_token_leads_to_its_ticket_for_who_takes_part_in_it(tmp_path: Path) -> None:
     ticket = ticket_of(receive(eml("Help", message_id="first@example.net")))
     other = ticket_of(receive(eml("Something else", message_id="other@example.net")))
