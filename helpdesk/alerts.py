@@ -2,7 +2,6 @@
 
 import logging
 
-import apprise
 from django.db.models import Q
 
 from helpdesk.models import Alert, AlertChannel, Person, Team, Ticket
@@ -20,6 +19,8 @@ class NotSent(Exception):
 def is_valid(url: str) -> bool:
     if url.partition(":")[0].lower() in LOCAL:
         return False
+    import apprise  # slow to import, and a pipe starts a process for each mail
+
     return bool(apprise.Apprise().add(url))
 
 
@@ -34,6 +35,8 @@ def for_team(team: Team | None, kind: str, ticket: Ticket, title: str, body: str
 
 def send(alert: Alert) -> None:
     """Raises NotSent with what the service said."""
+    import apprise
+
     with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
         service = apprise.Apprise()
         if not service.add(opened(alert.channel.url)):

@@ -8,7 +8,6 @@ from email.utils import formataddr
 from functools import partial
 from typing import Any
 
-import dkim
 from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
@@ -95,6 +94,8 @@ def signed(mail: OutboundMail, raw: bytes) -> bytes:
     identity = getattr(mail.mailbox, "identity", None)
     if identity is None or not identity.dkim_key:
         return raw
+    import dkim  # slow to import, and few have a key
+
     domain = mail.mailbox.address.rpartition("@")[2].encode("idna")
     signature: bytes = dkim.sign(
         raw, identity.dkim_selector.encode(), domain, opened(identity.dkim_key).encode(), canonicalize=(b"relaxed", b"relaxed"),

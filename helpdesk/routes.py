@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import dkim
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import F, Q
@@ -70,6 +69,8 @@ def check_url(url: str) -> None:
 
 def check_dkim_key(pem: str) -> None:
     """Raises ValueError where that is no private key."""
+    import dkim  # slow to import, and a pipe starts a process for each mail
+
     try:
         dkim.sign(b"From: a@b\r\n\r\n", b"s", b"b", pem.encode(), include_headers=[b"From"])
     except Exception as error:  # dkimpy's parsers raise what they like

@@ -16,7 +16,7 @@ import pytest
 from tests.flow.test_serve import ROOT, Served
 from tests.services import DROP, smtp_sink, wait_for
 
-MAILS = int(os.environ.get("OUTBOX_MAILS", "300"))
+MAILS = int(os.environ.get("OUTBOX_MAILS", "150"))
 FILL = """
 from helpdesk.models import *
 from inbound.models import Mailbox

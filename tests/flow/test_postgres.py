@@ -17,7 +17,7 @@ SAME_ON_BOTH = [
     for name in (
         "helpdesk/test_alerts", "helpdesk/test_api_accounts", "helpdesk/test_api_errors", "helpdesk/test_api_guests",
         "helpdesk/test_api_once", "helpdesk/test_api_roles", "helpdesk/test_api_tickets", "helpdesk/test_api_uploads",
-        "helpdesk/test_calendar", "helpdesk/test_codes", "helpdesk/test_delivery", "helpdesk/test_translations", "helpdesk/test_webhooks", "inbound/test_classify",
+        "helpdesk/test_calendar", "helpdesk/test_mail", "helpdesk/test_portal", "helpdesk/test_codes", "helpdesk/test_delivery", "helpdesk/test_translations", "helpdesk/test_webhooks", "inbound/test_classify",
         "inbound/test_corpus", "inbound/test_parse", "inbound/test_quotes", "inbound/test_smtp",
     )
 ]  # fmt: skip
