@@ -1,5 +1,6 @@
 """What every test stands on."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def django_db_modify_db_settings() -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes in a test's name: long, and a zip file's hold the time, so that no two processes would name it alike."""
     return f"{argname} of {len(val)}" if isinstance(val, bytes) else None
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 LONGEST = ["test_postgres", "test_compose", "test_postfix", "test_portal_browser"]
