@@ -135,9 +135,10 @@ def _give(ticket: Ticket, agent: Person, *, actor: Person | None) -> bool:
 
 def _lock_with_room(agent: Person) -> None:
     """Locks the agent's row until the transaction ends. Refused where they have as many tickets as they may."""
-    # On SQLite the transaction is alone from its beginning.
+    # On SQLite the transaction is alone from its beginning. NO KEY: a row that refers to the person, such as a mail
+    # to them, may be written meanwhile; who holds a ticket and writes one would wait for who waits for the ticket.
     if connection.vendor == "postgresql":
-        Person.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+        Person.objects.select_for_update(of=("self",), no_key=True).get(pk=agent.pk)
     if load(agent) >= settings.AGENT_MAX_TICKETS:
         raise actions.Refused(
             f"{agent} has {settings.AGENT_MAX_TICKETS} active tickets, and can't take more.", "assignee"
@@ -148,7 +149,7 @@ def _most_urgent(rows: QuerySet[Ticket], number: int, *, take: bool = False) -> 
     """Waiting tickets: by their next due time, then those that have none, by priority and age."""
     rows = rows.filter(status=Ticket.Status.OPEN, assignee=None).select_related("requester", "mailbox", "team")
     if take and connection.vendor == "postgresql":
-        rows = rows.select_for_update(of=("self",), skip_locked=True)
+        rows = rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
     found = list(rows.filter(sla_due_at__isnull=False).order_by("sla_due_at", "pk")[:number])
     if len(found) < number:
         found += rows.filter(sla_due_at=None).order_by("-priority", "pk")[: number - len(found)]

@@ -44,9 +44,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-LONGEST = ["test_postgres", "test_compose", "test_postfix", "test_portal_browser"]
+LONGEST = ["test_postgres", "test_compose", "test_imap_many", "test_portal_browser", "test_api_at_once", "test_serve"]
 
 
+@pytest.hookimpl(trylast=True)  # pytest-django sorts, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file stays with one process: the longest begin first, so that none is left alone at the end."""
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST),
+            item.path.parent.name != "flow",
+        )
+    )

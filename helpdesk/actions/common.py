@@ -39,7 +39,7 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
     with transaction.atomic():
         rows = Ticket.objects.select_related("requester", "assignee", "mailbox__identity", "team", "category")
         if connection.vendor == "postgresql":
-            rows = rows.select_for_update(of=("self",))
+            rows = rows.select_for_update(of=("self",), no_key=True)
         current = rows.get(pk=ticket.pk)
         if version is not None and version != current.version:
             raise Conflict(current)

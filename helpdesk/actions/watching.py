@@ -43,7 +43,7 @@ def send_digests() -> int:
 def _digest(person: Person) -> bool:
     news = Event.objects.filter(ticket=OuterRef("ticket"), pk__gt=OuterRef("seen_event"))
     rows = Watcher.objects.filter(Exists(news), person=person).select_related("ticket__mailbox").order_by("pk")
-    watched = {row.ticket_id: row for row in rows.select_for_update(of=("self",))[:MAX_TICKETS]}
+    watched = {row.ticket_id: row for row in rows.select_for_update(of=("self",), no_key=True)[:MAX_TICKETS]}
     events: dict[int, list[Event]] = defaultdict(list)
     newest: dict[int, int] = {}
     since = min((row.seen_event for row in watched.values()), default=0)
