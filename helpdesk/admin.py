@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from helpdesk import access, ledger, people, routes
 from helpdesk.actions import due_times, outbox, suppression
@@ -197,11 +197,35 @@ class ImapAccountInline(StackedInline):  # type: ignore[misc]
     ]  # fmt: skip
 
 
+class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
+    teams = forms.ModelMultipleChoiceField(
+        Team.objects.order_by("pk"), required=False, widget=UnfoldAdminSelectMultipleWidget,
+        help_text="Whose its tickets are; new ones go to the first of them. None: they are everybody's.",
+    )  # fmt: skip
+
+    class Meta:
+        model = Mailbox
+        exclude: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["teams"] = self.instance.teams.all()
+
+
 @admin.register(Mailbox)
 class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
+    form = MailboxForm
+    fields = [
+        "address", "name", "is_active", "teams", "send_acknowledgement", "on_closed", "plus_addressing", "spam_header",
+    ]  # fmt: skip
     inlines = [ImapAccountInline, IdentityInline]
     list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
     search_fields = ["address", "name"]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.instance.teams.set(form.cleaned_data["teams"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Mailbox | None = None) -> bool:
         """A mailbox with mail is switched off, not deleted: its tickets keep their address."""

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from helpdesk import actions, delivery, routes
 from helpdesk.actions import Content, File, suppression, watching
-from helpdesk.models import Comment, Identity, MailTemplate, OutboundMail, Route, Suppression, Ticket
+from helpdesk.models import Comment, Identity, MailTemplate, OutboundMail, Person, Route, Suppression, Team, Ticket
 from inbound.addresses import bounce_address
 from tasks.outbound import deliver
 from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
@@ -349,7 +349,6 @@ def test_what_is_secret_in_the_settings_of_a_mailbox_is_encrypted_and_never_show
     with connection.cursor() as cursor:
         cursor.execute("select email_url from helpdesk_identity")
         assert "s3cret" not in cursor.fetchone()[0]
-    from helpdesk.models import Person
 
     client.force_login(Person.objects.create_superuser("root@example.com", "x"))
     url = f"/admin/inbound/mailbox/{found.mailbox_id}/change/"
@@ -367,6 +366,36 @@ def test_what_is_secret_in_the_settings_of_a_mailbox_is_encrypted_and_never_show
     found.refresh_from_db()
     assert found.signature == "Bye"
     assert found.email_url == "smtp://u:s3cret-word@mx.example.com"
+    team = Team.objects.create(name="First line")
+    client.post(url, {**form, "teams": str(team.pk)})
+    assert list(found.mailbox.teams.all()) == [team]
+    assert f'value="{team.pk}" selected' in client.get(url).content.decode()
+
+
+def test_a_secret_that_no_key_opens_stops_neither_mail_nor_page_and_is_kept(client, settings) -> None:
+    keys = settings.FERNET_KEYS
+    found = Identity.objects.create(mailbox=mailbox(), email_url="smtp://u:s3cret-word@mx.example.com")
+    settings.FERNET_KEYS = ["k" * 40]
+    receive(eml("Help"))
+    mail = OutboundMail.objects.get()
+    deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == ("queued", 1)
+    assert "FERNET_KEYS" in mail.error
+
+    client.force_login(Person.objects.create_superuser("root@example.com", "x"))
+    url = f"/admin/inbound/mailbox/{found.mailbox_id}/change/"
+    assert client.get(url).status_code == 200
+    form = {
+        "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen",
+        "identity-TOTAL_FORMS": "1", "identity-INITIAL_FORMS": "1", "identity-0-id": str(found.pk),
+        "identity-0-mailbox": str(found.mailbox_id), "imap_accounts-TOTAL_FORMS": "0",
+        "imap_accounts-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    assert "enter it again" in client.post(url, form).content.decode()
+    Identity.objects.get(pk=found.pk).save()
+    settings.FERNET_KEYS = keys
+    assert Identity.objects.get(pk=found.pk).email_url == "smtp://u:s3cret-word@mx.example.com"
 
 
 def test_resolving_tells_the_customer_unless_the_answer_did(client) -> None:
