@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk import actions, delivery, participants, people, threads
@@ -24,6 +25,7 @@ from inbound.language import guess
 from inbound.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
 from inbound.models import InboundMail, Mailbox
 from inbound.parse import parse
+from inbound.prepared import Prepared
 
 WAIT_FOR_PARENT = timedelta(minutes=2)
 SAME_BYTES_WITHIN = timedelta(days=1)
@@ -32,7 +34,7 @@ SIGNED_PATH = "signed return path"
 State = InboundMail.State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """A stored mail with everything that can be known about it from its own bytes."""
 
@@ -41,6 +43,7 @@ class Received:
     verdict: Verdict
     report: DeliveryReport | None
     ours: frozenset[str]  # our mailbox addresses
+    sender: Person | None = None  # as the last plan found them
 
     @property
     def recipients(self) -> list[str]:
@@ -168,20 +171,34 @@ def _loop(mail: Received) -> Plan | None:
 def _duplicate(mail: Received) -> Plan | None:
     """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day."""
     row = mail.row
-    others = InboundMail.objects.exclude(pk=row.pk).exclude(state__in=[State.RECEIVED, State.FAILED])
-    # Not of its own duplicates: one that is let out of quarantine would be lost to the copy that followed it.
-    others = others.exclude(state=State.IGNORED, reason="duplicate")
     if row.message_id:
-        same = others.filter(message_id=row.message_id, from_address=row.from_address, body_sha256=row.body_sha256)
+        by = "Message-ID, From and body"
+        found = _same_message(row.pk, row.message_id, row.from_address, row.body_sha256)
     else:
-        since = row.received_at - SAME_BYTES_WITHIN
-        same = others.filter(sha256=row.sha256, received_at__gt=since)
-    first = same.order_by("pk").first()
-    if first is None:
+        by = "same bytes within a day"
+        found = _same_bytes(row.pk, row.sha256, row.received_at - SAME_BYTES_WITHIN)
+    if not found:
         return None
-    by = "Message-ID, From and body" if row.message_id else "same bytes within a day"
-    seen: Evidence = {"duplicate_of": first.pk, "by": by, "at": first.mailbox_id}
-    return Plan("ignore", "duplicate", reason="duplicate", ticket=first.ticket_number, evidence=seen)
+    ((first, mailbox, ticket),) = found
+    seen: Evidence = {"duplicate_of": first, "by": by, "at": mailbox}
+    return Plan("ignore", "duplicate", reason="duplicate", ticket=ticket, evidence=seen)
+
+
+def _others(pk: int) -> "QuerySet[InboundMail]":
+    others = InboundMail.objects.exclude(pk=pk).exclude(state__in=[State.RECEIVED, State.FAILED])
+    # Not of its own duplicates: one that is let out of quarantine would be lost to the copy that followed it.
+    return others.exclude(state=State.IGNORED, reason="duplicate").order_by("pk")
+
+
+_SEEN = ("pk", "mailbox", "ticket_number")
+_same_message = Prepared(
+    lambda pk, message_id, sender, body: (
+        _others(pk).filter(message_id=message_id, from_address=sender, body_sha256=body).values_list(*_SEEN)[:1]
+    )
+)
+_same_bytes = Prepared(
+    lambda pk, sha256, since: _others(pk).filter(sha256=sha256, received_at__gt=since).values_list(*_SEEN)[:1]
+)
 
 
 def _bounce(mail: Received) -> Plan | None:
@@ -217,9 +234,8 @@ def _quarantine(mail: Received) -> Plan | None:
     if not address:
         return Plan("quarantine", "no-sender", reason="no sender")
     domain = address.rpartition("@")[2]
-    blocked = BlockedSender.objects.filter(pattern__in=[address, f"@{domain}"]).first()
-    if blocked:
-        return Plan("quarantine", "blocked-sender", reason="blocked sender", evidence={"blocked": blocked.pattern})
+    if blocked := _blocked([address, f"@{domain}"]):
+        return Plan("quarantine", "blocked-sender", reason="blocked sender", evidence={"blocked": blocked[0][0]})
     name, _, value = mail.row.mailbox.spam_header.partition(":")
     if name and any(
         found.strip().lower().startswith(value.strip().lower())
@@ -229,9 +245,14 @@ def _quarantine(mail: Received) -> Plan | None:
     return None
 
 
+_blocked = Prepared(
+    lambda patterns: BlockedSender.objects.filter(pattern__in=patterns).order_by("pk").values_list("pattern")[:1]
+)
+
+
 def _into_a_ticket(mail: Received) -> Plan:
     search = threads.locate(mail.parsed, mail.recipients)
-    sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
+    sender = mail.sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
     tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
     refused: list[Evidence] = []
     looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}
@@ -276,9 +297,10 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
-    sender = actions.person_for(
-        mail.parsed.from_.address or "unknown@invalid", mail.parsed.from_.name, language=guess(mail.parsed)
-    )
+    if address := mail.parsed.from_.address:
+        sender = actions.known_or_new(mail.sender, address, mail.parsed.from_.name, guess(mail.parsed))
+    else:
+        sender = actions.person_for("unknown@invalid", mail.parsed.from_.name)
     content = _content(mail, stored)
     if decided.do == "open":
         _, comment = actions.open_ticket(
@@ -348,11 +370,7 @@ def _remember_ids(mail: Received, comment: Comment) -> None:
     """The mail's id, and every id it refers to, lead to this ticket from now on."""
     parsed = mail.parsed
     ids = [(found, MessageRef.Kind.REFERENCED) for found in threads.parent_ids(parsed)]
-    known = set(
-        MessageRef.objects.filter(ticket_id=comment.ticket_id, message_id__in=[found for found, _ in ids]).values_list(
-            "message_id", flat=True
-        )
-    ) if ids else set()  # fmt: skip
+    known = {found for (found,) in _refs_of(comment.ticket_id, [found for found, _ in ids])} if ids else set()
     rows = [
         MessageRef(ticket_id=comment.ticket_id, message_id=found, kind=kind)
         for found, kind in ids
@@ -363,3 +381,8 @@ def _remember_ids(mail: Received, comment: Comment) -> None:
             MessageRef(ticket_id=comment.ticket_id, message_id=mail.row.message_id, kind=MessageRef.Kind.RECEIVED)
         )
     MessageRef.objects.bulk_create(rows)
+
+
+_refs_of = Prepared(
+    lambda ticket, ids: MessageRef.objects.filter(ticket=ticket, message_id__in=ids).values_list("message_id")
+)

@@ -22,6 +22,7 @@ from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
 from inbound.headers import one_line
 from inbound.models import InboundMail, Mailbox
+from inbound.prepared import Prepared
 from inbound.secrets import seal
 from tasks.ring import ring
 
@@ -244,7 +245,7 @@ def language_of(person: Person | None, mailbox: Mailbox) -> str:
 
 def _kept_back(kind: Kind, address: str) -> str:
     """Why a mail to that address is written down and not sent, or ""."""
-    if Suppression.objects.filter(address=address).exists():
+    if _suppressed(address):
         return SUPPRESSED
     # What staff get follows from people's work, not from mail that comes in: it can't make a loop.
     if kind.is_automatic and not kind.is_secret and kind.to is To.CUSTOMER and _over_cap(address):
@@ -252,15 +253,23 @@ def _kept_back(kind: Kind, address: str) -> str:
     return ""
 
 
+_suppressed = Prepared(lambda address: Suppression.objects.filter(address=address).values_list("pk")[:1])
 SUPPRESSED = "the address takes no mail"
 
 
 def _over_cap(address: str) -> bool:
     """Whether that address had its share of automatic mail, whatever it writes: the end of every loop."""
     since = timezone.now() - timedelta(hours=CAP_HOURS)
-    sent = OutboundMail.objects.filter(is_automatic=True, to_address=address, created_at__gt=since, is_secret=False)
-    sent = sent.exclude(state=OutboundMail.State.SUPPRESSED)
-    return sent[: settings.AUTOMATIC_MAILS_PER_ADDRESS].count() >= settings.AUTOMATIC_MAILS_PER_ADDRESS
+    return len(_automatic(address, since)) >= settings.AUTOMATIC_MAILS_PER_ADDRESS
+
+
+_automatic = Prepared(
+    lambda address, since: (
+        OutboundMail.objects.filter(is_automatic=True, to_address=address, created_at__gt=since, is_secret=False)
+        .exclude(state=OutboundMail.State.SUPPRESSED)
+        .values_list("pk")[:100]
+    )
+)
 
 
 def _customer_thread(ticket: Ticket) -> list[str]:

@@ -7,6 +7,7 @@ from helpdesk.models import MessageRef, Ticket
 from inbound.addresses import Reply, read_token
 from inbound.message import ParsedMail
 from inbound.models import InboundMail
+from inbound.prepared import Prepared
 
 MAX_IDS = 100  # References of a long thread; the newest count
 MAX_TICKETS = 20
@@ -48,11 +49,7 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
-    refs = list(
-        MessageRef.objects.filter(message_id__in=asked)
-        .order_by("id")
-        .values_list("message_id", "ticket_id", "kind")[:500]
-    )
+    refs = _refs(asked) if asked else []
     place = {message_id: number for number, message_id in enumerate(asked)}
     refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(asked))))
     for message_id, ticket, kind in refs:
@@ -69,6 +66,15 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
     return search
 
 
+_refs = Prepared(
+    lambda ids: (
+        MessageRef.objects.filter(message_id__in=ids)
+        .order_by("id")
+        .values_list("message_id", "ticket_id", "kind")[:500]
+    )
+)
+
+
 def parent_ids(parsed: ParsedMail) -> list[str]:
     """The ids that the mail answers, the nearest parent first (RFC 5322 3.6.4), without its own."""
     ids = [*parsed.in_reply_to, *reversed(parsed.references)]
@@ -80,8 +86,18 @@ def unprocessed_parent(parsed: ParsedMail, own: int) -> str:
     ids = parent_ids(parsed)
     if not ids:
         return ""
-    waiting = InboundMail.objects.filter(message_id__in=ids, state=InboundMail.State.RECEIVED).exclude(pk=own)
-    return waiting.values_list("message_id", flat=True).first() or ""
+    waiting = _waiting(ids, own)
+    return str(waiting[0][0]) if waiting else ""
+
+
+_waiting = Prepared(
+    lambda ids, own: (
+        InboundMail.objects.filter(message_id__in=ids, state=InboundMail.State.RECEIVED)
+        .exclude(pk=own)
+        .order_by("pk")
+        .values_list("message_id")[:1]
+    )
+)
 
 
 def _tokens(parsed: ParsedMail, recipients: Iterable[str]) -> list[Reply]:

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk import files, intake
-from inbound.models import InboundMail
+from helpdesk.remembered import remembered
+from inbound.models import InboundMail, Mailbox
+from inbound.prepared import Prepared
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
@@ -20,6 +21,7 @@ LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest
 MAX_ATTEMPTS = 5
 LATE = timedelta(seconds=1)  # due for so long: its ring was lost
 SWEEP_ROWS = 200
+_RECEIVED = InboundMail.objects.select_related("raw").filter(state=InboundMail.State.RECEIVED)
 
 
 class Overtaken(Exception):
@@ -29,7 +31,7 @@ class Overtaken(Exception):
 @shared_task
 def process(pk: int) -> None:
     """Row `pk` is due. Safe to call any number of times, by any number of workers."""
-    row = claim(_rows(), pk, lease=LEASE)
+    row = claim(_RECEIVED, pk, lease=LEASE)
     if row is None:
         return
     if row.attempts > MAX_ATTEMPTS:
@@ -46,7 +48,7 @@ def process(pk: int) -> None:
         if not connection.in_atomic_block:
             connection.close()
         finish(
-            _rows(), row, attempts=row.attempts - 1, error=_words(error),
+            _RECEIVED, row, attempts=row.attempts - 1, error=_words(error),
             next_attempt_at=timezone.now() + back_off(row.attempts, first=2, longest=60),
         )  # fmt: skip
     except Exception as error:
@@ -54,14 +56,14 @@ def process(pk: int) -> None:
         if row.attempts >= MAX_ATTEMPTS:
             _fail(row, _words(error))
         else:
-            finish(_rows(), row, error=_words(error), next_attempt_at=timezone.now() + back_off(row.attempts))
+            finish(_RECEIVED, row, error=_words(error), next_attempt_at=timezone.now() + back_off(row.attempts))
 
 
 @shared_task
 def sweep() -> int:
     """Rings again for rows that have been due for a moment; how many it rang for."""
     try:
-        due = _rows().filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
+        due = _RECEIVED.filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
         pks = list(due.values_list("pk", flat=True)[:SWEEP_ROWS])
     except TEMPORARY as error:
         log.warning("cannot look for what is due: %s", type(error).__name__)
@@ -74,6 +76,7 @@ def sweep() -> int:
 def _process(row: InboundMail) -> None:
     if row.raw is None:
         raise ValueError("its bytes have been deleted")
+    row.mailbox = _mailbox(row.mailbox_id)
     mail = intake.read(row, row.raw.content)
     for _ in range(3):
         decided, stored, number = intake.plan(mail) if mail.parsed.attachments else None, {}, None
@@ -92,7 +95,7 @@ def _process(row: InboundMail) -> None:
             if decided is not None and final.target != decided.target:
                 continue  # its parent arrived in between: its files belong elsewhere
             outcome = intake.apply(mail, final, stored, number)
-            if not finish(_rows(), row, **outcome):
+            if not finish(_RECEIVED, row, **outcome):
                 transaction.set_rollback(True)
                 raise Overtaken
         _wake_waiting(row)
@@ -100,31 +103,39 @@ def _process(row: InboundMail) -> None:
     raise RuntimeError("what to do with it changed three times while it was processed")
 
 
+@remembered
+def _mailbox(pk: int) -> Mailbox:
+    return Mailbox.objects.select_related("identity").get(pk=pk)
+
+
 def _wait(row: InboundMail, parent: str) -> None:
     """Not an attempt: its parent is stored and will wake it when it is done."""
     soon = timezone.now() + timedelta(seconds=1)
-    finish(_rows(), row, attempts=row.attempts - 1, waiting_for=parent[:500], next_attempt_at=soon)
+    finish(_RECEIVED, row, attempts=row.attempts - 1, waiting_for=parent[:500], next_attempt_at=soon)
 
 
 def _wake_waiting(row: InboundMail) -> None:
     if not row.message_id:
         return
-    waiting = list(_rows().filter(waiting_for=row.message_id).values_list("pk", flat=True)[:100])
+    waiting = [pk for (pk,) in _waiting(row.message_id)]
     if waiting:
-        _rows().filter(pk__in=waiting, waiting_for=row.message_id).update(
+        _RECEIVED.filter(pk__in=waiting, waiting_for=row.message_id).update(
             next_attempt_at=timezone.now(), waiting_for=""
         )
         for pk in waiting:
             ring("tasks.inbound.process", pk)
 
 
+_waiting = Prepared(
+    lambda message_id: InboundMail.objects.filter(
+        state=InboundMail.State.RECEIVED, waiting_for=message_id
+    ).values_list("pk")[:100]
+)  # fmt: skip
+
+
 def _fail(row: InboundMail, error: str) -> None:
-    finish(_rows(), row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now())
+    finish(_RECEIVED, row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now())
     _wake_waiting(row)
-
-
-def _rows() -> QuerySet[InboundMail]:
-    return InboundMail.objects.select_related("mailbox__identity", "raw").filter(state=InboundMail.State.RECEIVED)
 
 
 def _words(error: Exception) -> str:

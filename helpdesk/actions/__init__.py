@@ -20,7 +20,7 @@ from helpdesk.actions.editing import (
 from helpdesk.actions.holding import admit, detach, mark_spam, not_spam, reject
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
 from helpdesk.actions.opening import open_ticket
-from helpdesk.actions.people import add_participant, choose_mail, person_for, remove_participant, set_away
+from helpdesk.actions.people import add_participant, choose_mail, known_or_new, person_for, remove_participant, set_away
 from helpdesk.actions.watching import unwatch, watch
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "detach",
     "edit_comment",
     "hold",
+    "known_or_new",
     "mark_spam",
     "not_spam",
     "note",

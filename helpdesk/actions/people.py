@@ -17,7 +17,12 @@ def person_for(address: str, name: str = "", language: str = "") -> Person:
 
     An existing person is never changed by what a mail says, except that an empty name or language is filled in.
     """
-    if found := people.find(address):
+    return known_or_new(people.find(address), address, name, language)
+
+
+def known_or_new(found: Person | None, address: str, name: str = "", language: str = "") -> Person:
+    """`person_for` where the caller has looked already."""
+    if found:
         for field, value in (("name", name[:200]), ("language", language)):
             if value and not getattr(found, field) and not found.is_staff:
                 Person.objects.filter(pk=found.pk, **{field: ""}).update(**{field: value})
