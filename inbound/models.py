@@ -115,7 +115,7 @@ class InboundMail(models.Model):
         verbose_name_plural = "mail"
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(state="received"), name="inbound_mail_due"),
-            models.Index(fields=["waiting_for"], condition=models.Q(state="received"), name="inbound_mail_waiting"),
+            models.Index(fields=["waiting_for"], condition=~models.Q(waiting_for=""), name="inbound_mail_waiting"),
             models.Index(fields=["message_id"], name="inbound_mail_message_id"),
             models.Index(fields=["state", "-id"], name="inbound_mail_state"),
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),

@@ -1,6 +1,7 @@
 """Queries that are asked for every mail. Django makes a query's SQL each time, which takes longer than the database
 needs to answer; here it is made once, and afterwards only the values change."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,7 +46,16 @@ class Prepared:
                 count += 1
         sql, params = self._make(*marks).query.sql_with_params()
         numbers = {mark: _Place(number) for number, mark in enumerate(_flat(tuple(marks)))}
-        return sql, [numbers.get(param, param) for param in params]
+        parts, places = sql.split("%s"), []
+        text = parts[0]
+        for param, part in zip(params, parts[1:], strict=True):
+            if isinstance(param, str) and param not in numbers and re.fullmatch(r"[\w ]*", param):
+                # A word of our own, such as a state, is written out: a partial index on it is of use only then.
+                text += f"'{param}'{part}"
+            else:
+                text += f"%s{part}"
+                places.append(numbers.get(param, param))
+        return text, places
 
 
 class _Place:

@@ -127,9 +127,9 @@ def _wake_waiting(row: InboundMail) -> None:
 
 
 _waiting = Prepared(
-    lambda message_id: InboundMail.objects.filter(
-        state=InboundMail.State.RECEIVED, waiting_for=message_id
-    ).values_list("pk")[:100]
+    lambda message_id: InboundMail.objects.filter(waiting_for=message_id)
+    .exclude(waiting_for="")
+    .values_list("pk")[:100]
 )  # fmt: skip
 
 
