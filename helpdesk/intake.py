@@ -251,7 +251,10 @@ _blocked = Prepared(
 
 
 def _into_a_ticket(mail: Received) -> Plan:
-    search = threads.locate(mail.parsed, mail.recipients)
+    # What is done is judged again by what was there before it, and not by what it left itself.
+    done = mail.row.state == State.DONE and mail.row.ticket_number
+    before = threads.left_by(mail.parsed, mail.row.ticket_number or 0) if done else threads.LATEST
+    search = threads.locate(mail.parsed, mail.recipients, before)
     sender = mail.sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
     tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
     refused: list[Evidence] = []

@@ -11,6 +11,7 @@ from inbound.prepared import Prepared
 
 MAX_IDS = 100  # References of a long thread; the newest count
 MAX_TICKETS = 20
+LATEST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Search:
     candidates: list[Candidate] = field(default_factory=list)
 
 
-def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
-    """Every ticket that the mail points to. `recipients` is its envelope's."""
+def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) -> Search:
+    """Every ticket that the mail points to. `recipients` is its envelope's; references from `before` on are not seen."""
     tokens = _tokens(parsed, recipients)
     ids = parent_ids(parsed)
     search = Search({"tokens": [f"#{t.ticket} for person {t.person}" for t in tokens], "ids": ids})
@@ -49,7 +50,7 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
-    refs = _refs(asked) if asked else []
+    refs = _refs(asked, before) if asked else []
     place = {message_id: number for number, message_id in enumerate(asked)}
     refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(asked))))
     for message_id, ticket, kind in refs:
@@ -67,12 +68,29 @@ def locate(parsed: ParsedMail, recipients: Iterable[str]) -> Search:
 
 
 _refs = Prepared(
-    lambda ids: (
-        MessageRef.objects.filter(message_id__in=ids)
+    lambda ids, before: (
+        MessageRef.objects.filter(message_id__in=ids, id__lt=before)
         .order_by("id")
         .values_list("message_id", "ticket_id", "kind")[:500]
     )
 )
+
+
+def left_by(parsed: ParsedMail, ticket: int) -> int:
+    """The first of the references that a mail left when it was written into that ticket: what was before it is what
+    it was judged by."""
+    ids = parent_ids(parsed)
+    own = MessageRef.objects.filter(ticket=ticket, message_id=parsed.message_id, kind=MessageRef.Kind.RECEIVED).first()
+    if own is None:
+        return LATEST
+    around = MessageRef.objects.filter(
+        ticket=ticket, message_id__in=ids, kind=MessageRef.Kind.REFERENCED, id__range=(own.pk - len(ids), own.pk)
+    )
+    referred = set(around.values_list("id", flat=True))
+    first = own.pk
+    while first - 1 in referred:  # they were written in one go, its own id last
+        first -= 1
+    return int(first)
 
 
 def parent_ids(parsed: ParsedMail) -> list[str]:

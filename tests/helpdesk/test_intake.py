@@ -283,6 +283,18 @@ def test_a_dry_run_changes_nothing(capsys) -> None:
     assert not Ticket.objects.exists()
 
 
+def test_a_dry_run_of_what_is_done_is_not_misled_by_what_it_left(capsys) -> None:
+    from django.core.management import call_command
+
+    first = receive(eml("x", message_id="a@b", references="<elsewhere@x> <mailing@list>"))
+    reply = receive(eml("y", message_id="c@d", in_reply_to="<a@b>", references="<elsewhere@x> <a@b>"))
+    call_command("reprocess", str(first.pk), str(reply.pk), "--dry-run")
+    said = capsys.readouterr().out
+    assert "would be open (new)" in said
+    assert f"would be comment (in-reply-to), #{reply.ticket_number}" in said
+    assert "changed" not in said
+
+
 def test_an_existing_person_is_not_renamed_by_a_mail() -> None:
     receive(eml("x", sender="Cleo <cleo@example.net>", message_id="1@x"))
     receive(eml("y", sender="Somebody Else <CLEO@example.net>", message_id="2@x"))
