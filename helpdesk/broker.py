@@ -17,6 +17,14 @@ def install() -> None:
     TRANSPORT_ALIASES["memory"] = "helpdesk.broker:Transport"
 
 
+def survive_redis(**kwargs: Any) -> None:
+    """A worker that has lost its Redis in the middle of a task would put the task back through the connection that
+    is gone, which raises and ends it (kombu's issue 582). The row is the queue: a sweep rings for it again."""
+    from kombu.transport import redis  # slow to import for those who have none
+
+    redis.Channel.do_restore = False
+
+
 class Channel(memory.Channel):
     do_restore = True  # a channel that closes puts back what it did not acknowledge
 

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import task_postrun, task_prerun, worker_init
 
 from helpdesk import broker
 
@@ -28,3 +28,4 @@ def keep_connection(**kwargs: Any) -> None:
 
 task_prerun.connect(keep_connection, weak=False)
 task_postrun.connect(keep_connection, weak=False)
+worker_init.connect(broker.survive_redis, weak=False)
