@@ -27,9 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Served:
     def __init__(self, folder: Path, is_new: bool = False, **environment: str) -> None:
         self.folder = folder
+        self.environment = environment
         if not is_new:
             migrated_sqlite(folder / "var")
-        self.environment = environment
+            self.environment["DJANGO_SETTINGS_MODULE"] = "tests.fast_settings"
         self.smtp, self.http = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
