@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from helpdesk import access, ledger, people, routes
 from helpdesk.actions import due_times, outbox, suppression
@@ -191,7 +191,7 @@ class ImapAccountInline(StackedInline):  # type: ignore[misc]
     form = ImapAccountForm
     extra = 0
     show_change_link = True  # there: testing it, and how it stands
-    verbose_name_plural = "Fetched by IMAP (none: its mail comes by SMTP, LMTP, a webhook or `ingest`)"
+    verbose_name_plural = "Fetched by IMAP (none: its mail comes by SMTP, LMTP, a webhook or a pipe)"
     fields = [
         "host", "port", "security", "username", "auth", "secret", "folder", "move_to", "first_contact", "is_active",
     ]  # fmt: skip
@@ -199,7 +199,7 @@ class ImapAccountInline(StackedInline):  # type: ignore[misc]
 
 class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
     teams = forms.ModelMultipleChoiceField(
-        Team.objects.order_by("pk"), required=False, widget=UnfoldAdminSelectMultipleWidget,
+        Team.objects.order_by("pk"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Whose its tickets are; new ones go to the first of them. None: they are everybody's.",
     )  # fmt: skip
 
