@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench lock messages clean
+.PHONY: run test test-postgres lint bench lock messages clean
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
 test: .venv/all
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# What single parts do, on PostgreSQL too; what several processes do there is in `make test`.
+test-postgres: .venv/all
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.on_postgres
 
 lint: .venv/all
 	$(BIN)/ruff check .

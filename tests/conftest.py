@@ -27,7 +27,7 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     if connection.vendor == "sqlite":
         folder = Path(os.environ["VAR_DIR"]) / "database"  # of this process; removed at its end
         connection.settings_dict["TEST"]["NAME"] = str(migrated_sqlite(folder))

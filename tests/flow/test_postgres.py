@@ -1,4 +1,4 @@
-"""The same code on PostgreSQL: the tests again, and several workers at once."""
+"""Several workers at once on PostgreSQL."""
 
 import os
 import subprocess
@@ -11,16 +11,6 @@ import pytest
 from tests.services import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
-# What has nothing of the database in it, and would take as long again.
-SAME_ON_BOTH = [
-    f"--ignore=tests/{name}.py"
-    for name in (
-        "helpdesk/test_alerts", "helpdesk/test_api_accounts", "helpdesk/test_api_errors", "helpdesk/test_api_guests",
-        "helpdesk/test_api_once", "helpdesk/test_api_roles", "helpdesk/test_api_tickets", "helpdesk/test_api_uploads",
-        "helpdesk/test_calendar", "helpdesk/test_mail", "helpdesk/test_portal", "helpdesk/test_codes", "helpdesk/test_delivery", "helpdesk/test_translations", "helpdesk/test_webhooks", "inbound/test_classify",
-        "inbound/test_corpus", "inbound/test_parse", "inbound/test_quotes", "inbound/test_smtp",
-    )
-]  # fmt: skip
 WORKER = """
 from inbound.models import InboundMail
 from tasks.inbound import process
@@ -66,14 +56,6 @@ def manage(url: str, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
         env={"PATH": os.environ["PATH"], "VAR_DIR": str(folder), "DATABASE_URL": url, "HELPDESK_KEYS": "throwaway",
              "LOG_LEVEL": "ERROR", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-
-
-def test_the_tests_pass_on_postgresql_too(url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/inbound", "tests/helpdesk", *SAME_ON_BOTH], cwd=ROOT, capture_output=True, text=True, timeout=170,
-        env={**os.environ, "TEST_DATABASE_URL": url},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_four_workers_make_one_ticket_of_a_thread_however_its_mails_race(url: str, tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""`make test-postgres`: the tests of single parts once more, on a private PostgreSQL. `make test` runs them on
+SQLite."""
+
+import os
+import subprocess
+import sys
+
+from tests.services import ROOT, postgres
+
+# What has nothing of the database in it.
+SAME_ON_BOTH = [
+    f"--ignore=tests/{name}.py"
+    for name in (
+        "helpdesk/test_calendar", "helpdesk/test_translations", "inbound/test_classify", "inbound/test_corpus",
+        "inbound/test_parse", "inbound/test_quotes",
+    )
+]  # fmt: skip
+
+if __name__ == "__main__":
+    with postgres() as server:
+        sys.exit(
+            subprocess.call(
+                [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "tests/inbound", "tests/helpdesk", *SAME_ON_BOTH],
+                cwd=ROOT, env={**os.environ, "TEST_DATABASE_URL": server.url},
+            )
+        )  # fmt: skip
