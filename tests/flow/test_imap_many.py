@@ -620,6 +620,22 @@ def test_a_token_that_rotates_does_not_begin_a_second_session(secure: Secure, mo
         wait_for(lambda: "after@imap" in stored(), 10)
 
 
+def test_a_session_under_an_old_password_ends_before_the_new_one_begins(
+    plain: Dovecot, database: None, monkeypatch
+) -> None:  # fmt: skip
+    found = row(plain, "edited", secret="wrong")
+    with all_watched(monkeypatch) as watched:
+        wait_for(lambda: ImapCursor.objects.exclude(error="").exists(), 10)
+        ((first, _),) = list(watched._running.values())
+        found.secret = "secret"
+        found.save()
+        put(plain, "edited", "after")
+        wait_for(lambda: stored() == ["after@imap"], 15)
+        assert not first.is_alive()
+        assert len(watched._running) == 1
+    assert ImapCursor.objects.get().error == ""
+
+
 def test_an_access_token_that_the_server_refuses_is_not_offered_again(secure: Secure) -> None:
     found = oauth_row(secure)
     fetch_new_of(found)

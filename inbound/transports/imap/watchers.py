@@ -52,9 +52,8 @@ class Watchers:
         for account, (thread, stop) in list(self._running.items()):
             if account not in wanted:  # removed, paused or changed
                 stop.set()
+            if not thread.is_alive():  # told to end, or dead of what nobody foresaw: another one takes over
                 del self._running[account]
-            elif not thread.is_alive():
-                del self._running[account]  # it died of what nobody foresaw: another one takes over
         names = {account.name for account in self._running}
         for account in wanted:
             if account.name not in names:
