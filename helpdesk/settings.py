@@ -168,6 +168,7 @@ def database(url: str) -> dict[str, Any]:
     else:
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
+            "prepare_threshold": 5,  # what is asked again and again is planned once a connection
             "server_side_binding": True,  # bytes travel as bytes, not as twice as many hex digits
             "pool": {
                 "min_size": 1,
