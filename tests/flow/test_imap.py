@@ -154,6 +154,21 @@ def test_a_crash_between_commit_and_cursor_stores_nothing_twice(account: Account
     assert stored() == ["a@imap"]
 
 
+def test_the_cursor_does_not_pass_over_what_is_not_stored(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect(account) as client:
+        fetch_new(client, account)
+        cursor = ImapCursor.objects.get(account=account.name)
+        put(client, "earlier", "later")
+        # Somebody has fetched the later one by hand, and the earlier one does not go in.
+        client.select_folder("INBOX")
+        fetch(account, [client.search(["ALL"])[-1]])
+        with without(b"earlier@imap", monkeypatch), pytest.raises(OSError, match="disk full"):
+            fetch_new(client, account)
+        assert ImapCursor.objects.get(pk=cursor.pk).last_uid == cursor.last_uid
+        fetch_new(client, account)
+    assert stored() == ["earlier@imap", "later@imap"]
+
+
 def test_the_watcher_hears_of_new_mail_and_stops_when_told(account: Account) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=watch, args=(account, stop))

@@ -189,21 +189,19 @@ def _stored(client: IMAPClient, account: Account, validity: int, uids: list[int]
         for uid in wanted
         if (raw := answer.get(uid, {}).get(b"BODY[]")) is not None
     }
-    if had:
-        yield sorted(had)
-    if not arrivals:
-        return
+    there = [uid for uid in uids if uid in had or uid in arrivals]
     try:
-        store.accept_many(list(arrivals.values()))
+        if arrivals:
+            store.accept_many(list(arrivals.values()))
     except store.TEMPORARY:
-        if len(arrivals) == 1:
-            raise
+        # In their order: the cursor follows, and must not pass over one that is not stored.
+        for uid in there:
+            if uid in arrivals:
+                store.accept_many([arrivals[uid]])
+            yield [uid]
     else:
-        yield sorted(arrivals)
-        return
-    for uid, arrival in arrivals.items():
-        store.accept_many([arrival])
-        yield [uid]
+        if there:
+            yield there
 
 
 def _known(account: Account, validity: int, uids: list[int]) -> set[int]:
