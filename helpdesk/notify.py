@@ -267,7 +267,7 @@ _automatic = Prepared(
     lambda address, since: (
         OutboundMail.objects.filter(is_automatic=True, to_address=address, created_at__gt=since, is_secret=False)
         .exclude(state=OutboundMail.State.SUPPRESSED)
-        .values_list("pk")[:100]
+        .values_list("pk")
     )
 )
 

@@ -2,8 +2,10 @@
 needs to answer; here it is made once, and afterwards only the values change."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from django.db import connection
@@ -16,7 +18,8 @@ class Prepared:
     """A `values_list` query, asked with text, whole numbers, moments, and lists of text.
 
     `make` builds the query set from such values; it is called once for each database and length of the lists, with
-    values of its own, and so must not look at them. The answer is the rows as the database gives them.
+    values of its own, and so must not look at them. Addresses are looked up in lower case, as their field does it;
+    a field that does anything else to a value is a TypeError. The answer is the rows as the database gives them.
     """
 
     def __init__(self, make: Callable[..., "QuerySet[Any, Any]"]) -> None:
@@ -31,45 +34,54 @@ class Prepared:
         sql, places = found
         flat = _flat(values)
         with connection.cursor() as cursor:
-            cursor.execute(sql, [flat[place.number] if isinstance(place, _Place) else place for place in places])
+            cursor.execute(sql, [place.of(flat) if isinstance(place, _Place) else place for place in places])
             return list(cursor.fetchall())
 
     def _compiled(self, values: tuple[Any, ...]) -> tuple[str, list[Any]]:
-        count = 0
-        marks: list[Any] = []
-        for value in values:
-            if isinstance(value, list):
-                marks.append([f"\1mark {count + number}" for number in range(len(value))])
-                count += len(value)
-            else:
-                marks.append(_mark(value, count))
-                count += 1
+        numbers = count()
+        marks = [
+            [_mark(one, next(numbers)) for one in value] if isinstance(value, list) else _mark(value, next(numbers))
+            for value in values
+        ]
+        known: dict[Any, _Place] = {}
+        for number, mark in enumerate(_flat(marks)):
+            known[mark] = _Place(number)
+            if isinstance(mark, str):
+                known.setdefault(mark.lower(), _Place(number, in_lower_case=True))
         sql, params = self._make(*marks).query.sql_with_params()
-        numbers = {mark: _Place(number) for number, mark in enumerate(_flat(tuple(marks)))}
         parts, places = sql.split("%s"), []
         text = parts[0]
         for param, part in zip(params, parts[1:], strict=True):
-            if isinstance(param, str) and param not in numbers and re.fullmatch(r"[\w ]*", param):
+            if isinstance(param, str) and param not in known and re.fullmatch(r"[\w ]*", param):
                 # A word of our own, such as a state, is written out: a partial index on it is of use only then.
                 text += f"'{param}'{part}"
             else:
                 text += f"%s{part}"
-                places.append(numbers.get(param, param))
+                places.append(known.get(param, param))
+        if {place.number for place in places if isinstance(place, _Place)} != set(range(next(numbers))):
+            raise TypeError("a value does not reach the database as it was given")
         return text, places
 
 
+@dataclass(frozen=True, slots=True)
 class _Place:
-    def __init__(self, number: int) -> None:
-        self.number = number
+    """Where in the SQL the value with that number goes."""
+
+    number: int
+    in_lower_case: bool = False
+
+    def of(self, flat: list[Any]) -> Any:
+        return flat[self.number].lower() if self.in_lower_case else flat[self.number]
 
 
 def _mark(value: Any, number: int) -> Any:
+    """What no query says by itself. Its capital letter shows what the field does to it."""
     if isinstance(value, datetime):
         return _FIRST_DAY + timedelta(days=number)
-    return -1_000_000_007 - number if isinstance(value, int) else f"\1mark {number}"
+    return -1_000_000_007 - number if isinstance(value, int) else f"\1Mark {number}"
 
 
-def _flat(values: tuple[Any, ...]) -> list[Any]:
+def _flat(values: Iterable[Any]) -> list[Any]:
     flat: list[Any] = []
     for value in values:
         if isinstance(value, list):

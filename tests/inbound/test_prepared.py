@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inbound.models import InboundMail
+from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from tests.mail import eml, mailbox, receive
 
@@ -38,7 +38,18 @@ def test_it_answers_as_the_query_does_whatever_the_values_and_however_many() -> 
     assert len(made) == 2  # one for each length of the list
 
 
-def test_a_partial_index_is_of_use(request) -> None:
+def test_an_address_is_found_whatever_its_case_and_what_a_field_changes_otherwise_is_an_error() -> None:
+    found = mailbox("support@example.com")
+    by_address = Prepared(lambda address: Mailbox.objects.filter(address=address).values_list("pk"))
+    among = Prepared(lambda addresses: Mailbox.objects.filter(address__in=addresses).values_list("pk"))
+    for spelling in ("support@example.com", "Support@EXAMPLE.com"):
+        assert by_address(spelling) == among(["x@y", spelling]) == [(found.pk,)]
+    beginning = Prepared(lambda name: Mailbox.objects.filter(name__startswith=name).values_list("pk"))
+    with pytest.raises(TypeError, match="as it was given"):
+        beginning("Sup")
+
+
+def test_a_partial_index_is_of_use() -> None:
     waiting = Prepared(
         lambda parent: InboundMail.objects.filter(waiting_for=parent).exclude(waiting_for="").values_list("pk")[:100]
     )
