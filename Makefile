@@ -7,6 +7,7 @@ BIN := .venv/bin
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
 
+# Byte code is kept: or each of the processes that tests start would compile everything again.
 test: .venv/all
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

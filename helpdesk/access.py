@@ -39,10 +39,15 @@ def tickets(viewer: Viewer) -> QuerySet[Ticket]:
 
 def ticket(viewer: Viewer, pk: int) -> Ticket:
     """Raises Http404 for a ticket that isn't there or isn't theirs."""
-    return get_object_or_404(
-        tickets(viewer).select_related("requester", "assignee", "mailbox", "team", "category", "sla_policy__calendar"),
-        pk=pk,
-    )
+    return get_object_or_404(tickets(viewer).select_related(*_SHOWN), pk=pk)
+
+
+_SHOWN = ("requester", "assignee", "mailbox__identity", "team", "category", "sla_policy__calendar")
+
+
+def as_it_is(changed: Ticket) -> Ticket:
+    """A ticket read again for whoever has just changed it: one that they gave away is not theirs to open now."""
+    return Ticket.objects.select_related(*_SHOWN).get(pk=changed.pk)
 
 
 def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:

@@ -34,7 +34,7 @@ SIGNED_PATH = "signed return path"
 State = InboundMail.State
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Received:
     """A stored mail with everything that can be known about it from its own bytes."""
 
@@ -43,7 +43,6 @@ class Received:
     verdict: Verdict
     report: DeliveryReport | None
     ours: frozenset[str]  # our mailbox addresses
-    sender: Person | None = None  # as the last plan found them
 
     @property
     def recipients(self) -> list[str]:
@@ -65,6 +64,7 @@ class Plan:
     waiting_for: str = ""
     outbound: int | None = None
     evidence: Evidence = field(default_factory=dict)
+    sender: Person | None = None  # who is known under the mail's address
 
     @property
     def target(self) -> tuple[str, int | None]:
@@ -251,11 +251,15 @@ _blocked = Prepared(
 
 
 def _into_a_ticket(mail: Received) -> Plan:
+    sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
+    return replace(_from(sender, mail), sender=sender)
+
+
+def _from(sender: Person | None, mail: Received) -> Plan:
     # What is done is judged again by what was there before it, and not by what it left itself.
     done = mail.row.state == State.DONE and mail.row.ticket_number
     before = threads.left_by(mail.parsed, mail.row.ticket_number or 0) if done else threads.LATEST
     search = threads.locate(mail.parsed, mail.recipients, before)
-    sender = mail.sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
     tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
     refused: list[Evidence] = []
     looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}
@@ -301,9 +305,9 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
     if address := mail.parsed.from_.address:
-        sender = actions.known_or_new(mail.sender, address, mail.parsed.from_.name, guess(mail.parsed))
+        sender = actions.known_or_new(decided.sender, address, mail.parsed.from_.name, guess(mail.parsed))
     else:
-        sender = actions.person_for("unknown@invalid", mail.parsed.from_.name)
+        sender = actions.person_for("unknown@invalid", mail.parsed.from_.name, guess(mail.parsed))
     content = _content(mail, stored)
     if decided.do == "open":
         _, comment = actions.open_ticket(

@@ -1,5 +1,6 @@
 """What people hand in without mail, by the API and the portal: tickets, guests' tickets, and words on a ticket."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,6 @@ from django.db import transaction
 
 from helpdesk import actions, people, throttle, uploads
 from helpdesk.actions import Content, Refused
-from helpdesk.api.parsing import can_be_kept
 from helpdesk.files import reserve_ticket_number
 from helpdesk.models import Comment, Person, Ticket
 from inbound.models import Mailbox
@@ -95,3 +95,12 @@ def as_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not can_be_kept(value):
         raise Refused("must be an object", "custom_fields")
     return value
+
+
+def can_be_kept(data: Any) -> bool:
+    """Whether a database and an answer can hold it."""
+    try:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
+        return False
+    return True

@@ -27,8 +27,20 @@ def index(comment: Comment, ticket: Ticket) -> None:
 
 def reindex(ticket: Ticket) -> None:
     """The ticket is found by the subject that it has now."""
-    for comment in Comment.objects.filter(ticket=ticket).order_by("-pk")[:500]:
-        move(comment, ticket)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "UPDATE helpdesk_search s SET words = to_tsvector('simple', left(%s || E'\\n' || c.text, 100000)) "
+                "FROM helpdesk_comment c WHERE c.id = s.comment_id AND c.ticket_id = %s",
+                [ticket.subject, ticket.pk],
+            )
+        else:
+            cursor.execute(
+                "UPDATE helpdesk_search SET words = (SELECT substr(%s || char(10) || c.text, 1, 100000) "
+                "FROM helpdesk_comment c WHERE c.id = helpdesk_search.rowid) "
+                "WHERE rowid IN (SELECT id FROM helpdesk_comment WHERE ticket_id = %s)",
+                [ticket.subject, ticket.pk],
+            )
 
 
 def move(comment: Comment, ticket: Ticket) -> None:

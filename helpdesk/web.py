@@ -34,7 +34,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def locked_out(request: HttpRequest, credentials: object = None, *args: object, **kwargs: object) -> HttpResponse:
     """Too many wrong passwords for that address from that client."""
     seconds = int(settings.AXES_COOLOFF_TIME * 3600)
-    said = "Too many wrong passwords. Try again in a quarter of an hour."
+    said = f"Too many wrong passwords. Try again in {seconds // 60} minutes."
     if _for_people(request):
         response: HttpResponse = render(None, "page.html", {"title": said}, status=429)
     else:

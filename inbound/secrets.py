@@ -24,6 +24,7 @@ class Locked(str):
 
 
 def seal(text: str) -> str:
+    """Encrypted; what is Locked stays as it is."""
     if isinstance(text, Locked):
         return str(text)
     return _fernet(tuple(settings.FERNET_KEYS)).encrypt(text.encode()).decode() if text else ""
@@ -59,7 +60,7 @@ class SealedField(models.TextField):  # type: ignore[type-arg]
             return Locked(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        return seal(value if isinstance(value, Locked) else str(value)) if value else value
+        return seal(value) if value else value
 
 
 @lru_cache

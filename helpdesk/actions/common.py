@@ -46,17 +46,22 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
         current.as_saved = _fields(current)  # type: ignore[attr-defined]
         yield current
         # An action within this one has brought `current` up to date, and saved what it changed.
-        now, before = _fields(current), current.as_saved  # type: ignore[attr-defined]
-        if now != before:
+        both = zip(_FIELDS, current.as_saved, _fields(current), strict=True)  # type: ignore[attr-defined]
+        if changed := {name for name, before, now in both if before != now}:
             # What a comment changes is no change that somebody else's form could overwrite.
-            current.version += [f for f, name in zip(now, _FIELDS, strict=True) if name not in _QUIET] != [
-                f for f, name in zip(before, _FIELDS, strict=True) if name not in _QUIET
-            ]
+            current.version += bool(changed - _QUIET)
             current.activity_at = timezone.now()
             current.save()
     for name in (*_FIELDS, *_FOLLOWING, "version", "activity_at"):
         setattr(ticket, name, getattr(current, name))
     ticket.as_saved = _fields(ticket)  # type: ignore[attr-defined]
+
+
+def touch(current: Ticket) -> None:
+    """A new version for a change of what is no field of the ticket, within `changing`."""
+    current.version += 1
+    current.activity_at = timezone.now()
+    current.save(update_fields=["version", "activity_at"])
 
 
 def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Event:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from helpdesk import search
-from helpdesk.actions.common import Refused, changing, record
+from helpdesk.actions.common import Refused, changing, record, touch
 from helpdesk.actions.content import Content, from_markdown
 from helpdesk.models import Attachment, Comment, CustomField, Event, OutboundMail, Person, Rating, Tag, Ticket
 from helpdesk.sla import clocks
@@ -44,9 +44,7 @@ def set_description(ticket: Ticket, text: str, *, actor: Person) -> bool:
         if first.author_id != actor.pk:
             raise Refused("Only its author changes the description.", "description")
         _rewrite(first, text, actor)
-        current.version += 1
-        current.activity_at = timezone.now()
-        current.save(update_fields=["version", "activity_at"])
+        touch(current)
     return True
 
 
@@ -61,9 +59,7 @@ def set_tags(ticket: Ticket, names: Iterable[str], *, actor: Person) -> bool:
         Tag.objects.bulk_create([Tag(name=name) for name in wanted], ignore_conflicts=True)
         ticket.tags.set(Tag.objects.filter(name__in=wanted))
         record(ticket, "tags", actor, **{"from": before, "to": wanted})
-        current.version += 1
-        current.activity_at = timezone.now()
-        current.save(update_fields=["version", "activity_at"])
+        touch(current)
     return True
 
 

@@ -1,10 +1,11 @@
 """JSON that can be written down again: no half of a surrogate pair, no infinity, no bottomless nesting."""
 
-import json
 from typing import Any
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from helpdesk.posting import can_be_kept
 
 
 class StrictJSONParser(JSONParser):
@@ -16,12 +17,3 @@ class StrictJSONParser(JSONParser):
         if not can_be_kept(data):
             raise ParseError("JSON parse error - holds what is no text or no number")
         return data
-
-
-def can_be_kept(data: Any) -> bool:
-    """Whether a database and an answer can hold it."""
-    try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return False
-    return True

@@ -171,7 +171,7 @@ class TicketDetail(APIView):
         ticket is open; staff change all of it."""
         ticket = access.ticket(request.user, pk)
         change(ticket, read(TicketUpdate, request), request)
-        return shown(as_it_is(ticket), request)
+        return shown(access.as_it_is(ticket), request)
 
     @extend_schema(request=TicketUpdate, responses=TicketSerializer)
     def put(self, request: Request, pk: int) -> Response:
@@ -409,11 +409,6 @@ def read(kind: Any, request: Request) -> dict[str, Any]:
 def shown(ticket: Ticket, request: Request, code: int = 200) -> Response:
     serializer = TicketSerializer(ticket, context={"request": request})
     return Response(serializer.data, status=code, headers={"ETag": f'"{ticket.version}"'})
-
-
-def as_it_is(ticket: Ticket) -> Ticket:
-    """Read again after a change, by whoever changed it: a ticket that they gave away is not theirs to open now."""
-    return Ticket.objects.select_related("requester", "assignee", "mailbox", "team", "category").get(pk=ticket.pk)
 
 
 def seen_version(request: Request) -> int | None:

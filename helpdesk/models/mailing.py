@@ -154,7 +154,11 @@ class AlertChannel(models.Model):
     def clean(self) -> None:
         from helpdesk import alerts
 
-        if self.url and not alerts.is_valid(self.url):
+        try:
+            known = not self.url or alerts.is_valid(opened(self.url))
+        except Unreadable as error:
+            raise ValidationError({"url": str(error)}) from None
+        if not known:
             raise ValidationError({"url": "Apprise does not know an address of this form."})
 
 

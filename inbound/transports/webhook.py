@@ -54,8 +54,8 @@ def on_mail(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
 def raw_message(post: Any) -> bytes | None:
     """The bytes of the mail, where the provider's post holds them; None where it has taken the mail apart."""
     if isinstance(post, HttpRequest):
-        fields = _bytes_of_form(post)
-        return next((fields[name] for name in FORM_FIELDS if name in fields), None)
+        name = next((name for name in FORM_FIELDS if name in post.POST), None)
+        return _bytes_of_form(post)[name] if name else None
     for names in JSON_FIELDS:
         value = post
         for name in names:
@@ -126,8 +126,7 @@ def _ours(addresses: Iterable[str]) -> list[str]:
 def _bytes_of_form(request: HttpRequest) -> dict[str, bytes]:
     """The fields as they were sent: in Latin-1 each byte is a letter, so nothing is replaced."""
     if request.content_type == "multipart/form-data":
-        handlers = request.upload_handlers
-        fields, _ = MultiPartParser(request.META, BytesIO(request.body), handlers, "latin-1").parse()
+        fields, _ = MultiPartParser(request.META, BytesIO(request.body), request.upload_handlers, "latin-1").parse()
     else:
         fields = QueryDict(request.body, encoding="latin-1")
     return {name: value.encode("latin-1") for name, value in fields.items() if isinstance(value, str)}
@@ -135,8 +134,7 @@ def _bytes_of_form(request: HttpRequest) -> dict[str, bytes]:
 
 def _bytes_of_text(value: str) -> bytes | None:
     if ":" in value.partition("\n")[0] and "\n" in value:
-        # JSON is Unicode: what was no UTF-8 came as an escaped half of a character, or was replaced by the provider.
-        return value.encode("utf-8", "surrogateescape")
+        return value.encode()  # JSON is Unicode: what was none has been replaced by the provider
     try:
         decoded = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -16,23 +15,7 @@ from helpdesk.models import Category, Participant, Tag, Team, Ticket
 from tests.api import Api, a_ticket, said
 from tests.mail import agent, customer, mailbox
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_counts_yet(settings) -> None:
-    cache.clear()
-    settings.REQUESTS_A_MINUTE = 1000
-
-
-@pytest.fixture
-def ada() -> Api:
-    return Api(agent())
-
-
-@pytest.fixture
-def cleo() -> Api:
-    return Api(customer())
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counts_yet")]
 
 
 def titles(answer: Any) -> list[str]:

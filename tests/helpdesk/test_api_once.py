@@ -24,11 +24,6 @@ def _no_counts_yet(settings) -> None:
     mailbox()
 
 
-@pytest.fixture
-def cleo() -> Api:
-    return Api(customer())
-
-
 def made() -> list[int]:
     return [model.objects.count() for model in (Ticket, Comment, Attachment, OutboundMail, Person)]
 

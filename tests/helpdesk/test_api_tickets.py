@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -28,23 +27,7 @@ from helpdesk.models import (
 from tests.api import PNG, Api, a_file, a_ticket, admin, said
 from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_counts_yet(settings) -> None:
-    cache.clear()
-    settings.REQUESTS_A_MINUTE = 1000
-
-
-@pytest.fixture
-def ada() -> Api:
-    return Api(agent())
-
-
-@pytest.fixture
-def cleo() -> Api:
-    return Api(customer())
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counts_yet")]
 
 
 @pytest.fixture

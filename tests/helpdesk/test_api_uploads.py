@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.db import OperationalError
 from django.db.models.query import QuerySet
@@ -16,18 +15,7 @@ from helpdesk.models import Attachment, Ticket
 from tests.api import JPG, PDF, PNG, Api, a_file, a_ticket, admin, docx, said
 from tests.mail import agent, customer, receive, ticket_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_counts_yet(settings) -> None:
-    cache.clear()
-    settings.REQUESTS_A_MINUTE = 1000
-
-
-@pytest.fixture
-def cleo() -> Api:
-    return Api(customer())
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counts_yet")]
 
 
 @pytest.fixture

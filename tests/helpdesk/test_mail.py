@@ -9,13 +9,25 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from helpdesk import actions, delivery, routes
 from helpdesk.actions import Content, File, suppression, watching
-from helpdesk.models import Comment, Identity, MailTemplate, OutboundMail, Person, Route, Suppression, Team, Ticket
+from helpdesk.models import (
+    AlertChannel,
+    Comment,
+    Identity,
+    MailTemplate,
+    OutboundMail,
+    Person,
+    Route,
+    Suppression,
+    Team,
+    Ticket,
+)
 from inbound.addresses import bounce_address
 from tasks.outbound import deliver
 from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
@@ -395,6 +407,8 @@ def test_a_secret_that_no_key_opens_stops_neither_mail_nor_page_and_is_kept(clie
     }  # fmt: skip
     assert "enter it again" in client.post(url, form).content.decode()
     Identity.objects.get(pk=found.pk).save()
+    with pytest.raises(ValidationError, match="enter it again"):
+        AlertChannel(name="Chat", url=Identity.objects.get(pk=found.pk).email_url).clean()
     settings.FERNET_KEYS = keys
     assert Identity.objects.get(pk=found.pk).email_url == "smtp://u:s3cret-word@mx.example.com"
 

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from helpdesk import access, actions, routing
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import TicketListSerializer, TicketSerializer
-from helpdesk.api.tickets import as_it_is, listed, read, shown
+from helpdesk.api.tickets import listed, read, shown
 from helpdesk.models import Person, Ticket
 from helpdesk.posting import refused_to
 
@@ -47,7 +47,7 @@ class Desk(APIView):
         if ticket.assignee_id != me.pk and not me.is_superuser:
             raise refused_to("This ticket is not assigned to you.", "ticket_id")
         actions.set_status(ticket, given["status"], actor=me)
-        return shown(as_it_is(ticket), request)
+        return shown(access.as_it_is(ticket), request)
 
 
 class ClaimTicket(APIView):
@@ -61,7 +61,7 @@ class ClaimTicket(APIView):
             routing.claim(ticket, me)
         else:
             ticket = routing.take_next(me)
-        return shown(as_it_is(ticket), request)
+        return shown(access.as_it_is(ticket), request)
 
 
 def staff_only(request: Request) -> Person:

@@ -15,7 +15,7 @@ from helpdesk.api.legacy.agents import admin_only, staff_only
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import CategoryField, CleanText, TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
-from helpdesk.api.tickets import TicketFilter, as_it_is, change, files_of, listed, read, seen_version, shown
+from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
 from helpdesk.models import Comment, Ticket
 from helpdesk.posting import guest_ticket, throttle_guest
 
@@ -83,7 +83,7 @@ class UpdateStatus(APIView):
         me = staff_only(request)
         ticket = access.ticket(me, pk)
         change(ticket, read(Move, request), request)
-        return shown(as_it_is(ticket), request)
+        return shown(access.as_it_is(ticket), request)
 
 
 class Delete(APIView):
