@@ -12,7 +12,7 @@ import django
 from benchmarks import mails
 
 if TYPE_CHECKING:
-    from inbound.message import ParsedMail
+    from inbound.reading.message import ParsedMail
 
 BLOCK = 50  # mails between two readings of the clock; processing and bare parsing take turns
 WARM_UP = 50
@@ -42,7 +42,7 @@ def main() -> None:
 
 def store(todo: Sequence[mails.Mail]) -> list[int]:
     """The rows' ids, as the listener would have stored them."""
-    from inbound.message import Envelope
+    from inbound.reading.message import Envelope
     from inbound.store import Arrival, accept_many
 
     arrivals = [
@@ -60,7 +60,7 @@ def warm_up(count: int) -> None:
 
 
 def measure(todo: Sequence[mails.Mail]) -> dict[str, Any]:
-    from inbound.parse import parse
+    from inbound.reading.parse import parse
     from tasks.inbound import process
 
     pks = store(todo)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
 from inbound.addresses import bounce_address, reply_address
-from inbound.classify import OUR_HEADER
+from inbound.reading.classify import OUR_HEADER
 from inbound.secrets import opened, unseal
 
 UNSUBSCRIBE_SALT = "unsubscribe"

@@ -26,7 +26,7 @@ from helpdesk import actions, notify, routes
 from helpdesk.actions import suppression
 from helpdesk.compose import message
 from helpdesk.models import MessageRef, OutboundMail
-from inbound.message import DeliveryReport
+from inbound.reading.message import DeliveryReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from helpdesk import actions, setup
 from helpdesk.actions import Content
 from helpdesk.models import BusinessCalendar, Category, Comment, OutboundMail, Person, SLAPolicy, Team, Ticket
 from inbound import store
-from inbound.message import Envelope
 from inbound.models import InboundMail, Mailbox
+from inbound.reading.message import Envelope
 from tasks.inbound import process
 
 AGENTS = [("Ada Lindqvist", "ada"), ("Ben Okafor", "ben"), ("Chiara Moretti", "chiara")]

@@ -15,7 +15,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection, transaction
 
 from helpdesk.models import Attachment, Comment, Ticket
-from inbound.message import Attachment as MailAttachment
+from inbound.reading.message import Attachment as MailAttachment
 
 
 class Storage(FileSystemStorage):

@@ -17,15 +17,15 @@ from helpdesk import actions, delivery, participants, people, threads
 from helpdesk.actions import Content, File
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
-from inbound import body, quotes
 from inbound.addresses import Bounce, read_token
-from inbound.classify import classify
-from inbound.dsn import report as read_report
-from inbound.language import guess
-from inbound.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
 from inbound.models import InboundMail, Mailbox
-from inbound.parse import parse
 from inbound.prepared import Prepared
+from inbound.reading import body, quotes
+from inbound.reading.classify import classify
+from inbound.reading.dsn import report as read_report
+from inbound.reading.language import guess
+from inbound.reading.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
+from inbound.reading.parse import parse
 
 WAIT_FOR_PARENT = timedelta(minutes=2)
 SAME_BYTES_WITHIN = timedelta(days=1)

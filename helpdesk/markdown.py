@@ -6,7 +6,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from inbound.body import safe_html
+from inbound.reading.body import safe_html
 
 
 def to_html(text: str, images: Mapping[str, str] | None = None) -> str:

@@ -20,9 +20,9 @@ from helpdesk import alerts, participants, wording
 from helpdesk.kinds import KINDS, Kind, To
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
-from inbound.headers import one_line
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
+from inbound.reading.headers import one_line
 from inbound.secrets import seal
 from tasks.ring import ring
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from helpdesk.models import MessageRef, Ticket
 from inbound.addresses import Reply, read_token
-from inbound.message import ParsedMail
 from inbound.models import InboundMail
 from inbound.prepared import Prepared
+from inbound.reading.message import ParsedMail
 
 MAX_IDS = 100  # References of a long thread; the newest count
 MAX_TICKETS = 20

@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 
 from helpdesk.actions import File, Refused
-from inbound.parse import safe_name
+from inbound.reading.parse import safe_name
 
 MAX_FILES = 20
 TYPES = {

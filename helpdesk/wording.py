@@ -15,8 +15,8 @@ from helpdesk import markdown
 from helpdesk.models import MailTemplate
 from helpdesk.remembered import remembered
 from helpdesk.templatetags.mailtext import shown, words
-from inbound.headers import one_line
 from inbound.models import Mailbox
+from inbound.reading.headers import one_line
 
 
 @dataclass(frozen=True, slots=True)

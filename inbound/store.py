@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
 from django.utils import timezone
 
-from inbound import headers
 from inbound.addresses import mailbox_candidates
-from inbound.message import Envelope
 from inbound.models import InboundMail, Mailbox, RawMail
+from inbound.reading import headers
+from inbound.reading.message import Envelope
 from tasks.ring import ring
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from django.conf import settings
 
 from helpdesk.models import OutboundMail, Person, Ticket
 from inbound import store
-from inbound.message import Envelope
 from inbound.models import InboundMail, Mailbox
+from inbound.reading.message import Envelope
 from tasks.inbound import process
 from tasks.outbound import deliver
 

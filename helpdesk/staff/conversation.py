@@ -23,7 +23,7 @@ from helpdesk.middleware import policy
 from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
 from helpdesk.sla import explain
 from helpdesk.staff import queues
-from inbound.parse import safe_name
+from inbound.reading.parse import safe_name
 
 SHOWN_COMMENTS = 100
 MAX_UPLOAD = 20 * 10**6

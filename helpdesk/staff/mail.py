@@ -16,9 +16,9 @@ from helpdesk import access, ledger
 from helpdesk.downloads import download
 from helpdesk.kinds import KINDS
 from inbound import store
-from inbound.classify import OUR_HEADER
 from inbound.models import InboundMail
-from inbound.route import hops
+from inbound.reading.classify import OUR_HEADER
+from inbound.reading.received import hops
 
 SHOWN_SOURCE = 500_000
 WITHHELD = "Withheld: this mail holds a code or a link that signs in."

@@ -23,8 +23,8 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
 from inbound import store
-from inbound.message import Envelope
 from inbound.models import Mailbox
+from inbound.reading.message import Envelope
 
 log = logging.getLogger(__name__)
 

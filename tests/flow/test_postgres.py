@@ -25,7 +25,7 @@ while time.monotonic() < end:
 """
 STORE = """
 from inbound import store
-from inbound.message import Envelope
+from inbound.reading.message import Envelope
 from helpdesk import setup
 from tests.mail import eml
 setup.first_rows()

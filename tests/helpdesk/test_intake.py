@@ -8,7 +8,7 @@ from helpdesk.models import BlockedSender, Comment, OutboundMail, Participant, P
 from inbound.addresses import bounce_address, reply_address
 from inbound.models import InboundMail, Mailbox
 from tasks.inbound import process, sweep
-from tests.inbound.test_classify import DSN
+from tests.inbound.reading.test_classify import DSN
 from tests.mail import agent, arrive, eml, receive, ticket_of
 
 pytestmark = pytest.mark.django_db

@@ -20,8 +20,8 @@ from helpdesk import actions, ledger
 from helpdesk.models import Event, OutboundMail, Person, Ticket
 from inbound import store
 from inbound.addresses import bounce_address
-from inbound.message import Envelope
 from inbound.models import InboundMail, Mailbox, RawMail
+from inbound.reading.message import Envelope
 from inbound.transports.smtp import rates
 from inbound.transports.smtp.listener import Listener
 from tasks.housekeeping import compress

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections
 
 from inbound import store
-from inbound.message import Envelope
 from inbound.models import Mailbox
+from inbound.reading.message import Envelope
 
 # sysexits.h, as an MTA's pipe transport reads them: 75 is tried again, the others bounce.
 EX_DATAERR, EX_NOINPUT, EX_NOUSER, EX_TEMPFAIL = 65, 66, 67, 75

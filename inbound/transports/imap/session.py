@@ -22,8 +22,8 @@ from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
 from inbound import store
-from inbound.message import Envelope
 from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
+from inbound.reading.message import Envelope
 from inbound.secrets import opened
 from inbound.transports.imap import oauth
 from inbound.transports.imap.account import Account

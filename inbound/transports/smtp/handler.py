@@ -10,7 +10,7 @@ from typing import Any
 from aiosmtpd.smtp import Envelope, Session
 
 from inbound import store
-from inbound.message import Envelope as MailEnvelope
+from inbound.reading.message import Envelope as MailEnvelope
 from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
 from inbound.transports.smtp.rates import Rates
 from inbound.transports.smtp.writer import Writer

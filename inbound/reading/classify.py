@@ -7,7 +7,7 @@ and so do vacation notices.
 import re
 from collections.abc import Collection
 
-from inbound.message import Envelope, Kind, ParsedMail, Verdict
+from inbound.reading.message import Envelope, Kind, ParsedMail, Verdict
 
 OUR_HEADER = "X-Helpdesk-Mail"  # on every mail we send, so that it is known when it comes back
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbound.corpus import understand
+from tests.inbound.reading.corpus import understand
 
 FOLDER = Path(os.environ.get("MAIL_CORPUS", ""))
 pytestmark = pytest.mark.skipif("MAIL_CORPUS" not in os.environ, reason="MAIL_CORPUS names no corpus")

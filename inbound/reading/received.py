@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import mailparser
 
-from inbound import headers
-from inbound.parse import KEPT_HEADER_BYTES, read_structure
+from inbound.reading import headers
+from inbound.reading.parse import KEPT_HEADER_BYTES, read_structure
 
 
 def hops(raw: bytes) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import re
 
-from inbound.message import ParsedMail
+from inbound.reading.message import ParsedMail
 
 LANGUAGES = ("en", "de", "fr", "es")
 # Short words that every longer text has and the other languages don't.

@@ -21,10 +21,10 @@ from email.policy import compat32
 
 import mailparser
 
-from inbound import headers
-from inbound.body import html_to_text, text_to_html, unflow
-from inbound.charset import clean, decode
-from inbound.message import Address, Attachment, ParsedMail
+from inbound.reading import headers
+from inbound.reading.body import html_to_text, text_to_html, unflow
+from inbound.reading.charset import clean, decode
+from inbound.reading.message import Address, Attachment, ParsedMail
 
 MAX_PARTS = 500
 MAX_DEPTH = 40

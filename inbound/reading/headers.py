@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
-from inbound.charset import clean, decode
-from inbound.message import Address
+from inbound.reading.charset import clean, decode
+from inbound.reading.message import Address
 
 # RFC 2047 section 2, with the spaces inside that some senders leave there.
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*)*)\?=")

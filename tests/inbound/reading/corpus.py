@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from inbound.classify import classify
-from inbound.dsn import report
-from inbound.message import Envelope, Kind
-from inbound.parse import parse
-from inbound.quotes import split, split_text
+from inbound.reading.classify import classify
+from inbound.reading.dsn import report
+from inbound.reading.message import Envelope, Kind
+from inbound.reading.parse import parse
+from inbound.reading.quotes import split, split_text
 
 
 def understand(raw: bytes, is_rfc822: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import lxml.html
 
-from inbound.body import element_to_text, read_html, write_html
+from inbound.reading.body import element_to_text, read_html, write_html
 
 MAX_LINES = 3000  # an answer longer than that is shown whole
 

@@ -1,5 +1,5 @@
-from inbound.body import html_to_text, safe_html
-from inbound.quotes import split, split_text
+from inbound.reading.body import html_to_text, safe_html
+from inbound.reading.quotes import split, split_text
 
 
 def test_the_history_below_an_answer_is_folded() -> None:

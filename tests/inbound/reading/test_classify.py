@@ -1,9 +1,9 @@
 import pytest
 
-from inbound.classify import classify
-from inbound.dsn import report
-from inbound.message import Envelope, Kind
-from inbound.parse import parse
+from inbound.reading.classify import classify
+from inbound.reading.dsn import report
+from inbound.reading.message import Envelope, Kind
+from inbound.reading.parse import parse
 from tests.mail import eml
 
 DSN = b"""From: Mail Delivery System <MAILER-DAEMON@mx.example.org>

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 
-from inbound import headers
-from inbound.body import html_to_text
-from inbound.charset import clean, decode
-from inbound.message import DeliveryReport, FailedRecipient
-from inbound.parse import content_type, payload, read_structure
+from inbound.reading import headers
+from inbound.reading.body import html_to_text
+from inbound.reading.charset import clean, decode
+from inbound.reading.message import DeliveryReport, FailedRecipient
+from inbound.reading.parse import content_type, payload, read_structure
 
 _ADDRESS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")

@@ -1,6 +1,6 @@
-from inbound.headers import addresses, message_ids, parameters, text
-from inbound.parse import parse, safe_name
-from inbound.route import hops
+from inbound.reading.headers import addresses, message_ids, parameters, text
+from inbound.reading.parse import parse, safe_name
+from inbound.reading.received import hops
 from tests.mail import eml
 
 
