@@ -3,7 +3,7 @@
 What is not theirs does not exist for them: the answer is 404, never 403, and never a hint.
 """
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -126,3 +126,15 @@ def staff() -> QuerySet[Person]:
     return Person.objects.filter(role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True).order_by(
         "name", "email"
     )
+
+
+def held() -> QuerySet[Comment, Any]:
+    """The tickets in which a mail waits for an agent's decision: their ids. For narrowing `tickets` down."""
+    waiting = Comment.objects.filter(visibility=Comment.Visibility.HELD, rejected_at__isnull=True)
+    return waiting.order_by().values("ticket")
+
+
+def participant(ticket: Ticket, person: int) -> Person | None:
+    """That person, where they take part in the ticket."""
+    row = ticket.participants.filter(person=person).select_related("person").first()
+    return row.person if row else None

@@ -16,11 +16,11 @@ from django.urls import reverse
 
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
-from inbound.addresses import bounce_address, reply_address
-from inbound.reading.classify import OUR_HEADER
+from inbound.addresses import KIND_HEADER, MARK_HEADER, bounce_address, own_mark, reply_address
 from inbound.secrets import opened, unseal
 
 UNSUBSCRIBE_SALT = "unsubscribe"
+SHOWN_AT_MOST = 50  # in To and Cc; of more each reader sees their own address alone
 SIGNED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"References", b"Reply-To",
           b"MIME-Version", b"Content-Type", b"Content-Transfer-Encoding", b"Auto-Submitted"]  # fmt: skip
 
@@ -60,7 +60,8 @@ def message(mail: OutboundMail) -> Message:
         "Message-ID": f"<{mail.message_id}>",
         "From": formataddr((mail.from_name, mailbox.address), charset="utf-8"),
         **_recipients(mail),
-        OUR_HEADER: mail.kind,
+        KIND_HEADER: mail.kind,
+        MARK_HEADER: own_mark(mail.pk),
     }
     if mail.in_reply_to:
         headers["In-Reply-To"] = f"<{mail.in_reply_to}>"
@@ -116,10 +117,11 @@ def _recipients(mail: OutboundMail) -> dict[str, str]:
     Providers with an API send to everyone named there, so through them a mail names its reader alone.
     """
     me = formataddr((mail.to_name, mail.to_address), charset="utf-8")
-    shown = [formataddr((name, address), charset="utf-8") for name, address in mail.cc]
+    others = mail.comment.shown_to if mail.kind == "reply" and mail.comment else []
+    shown = [formataddr((name, address), charset="utf-8") for name, address in others]
     identity = getattr(mail.mailbox, "identity", None)
     through = opened(identity.email_url) if identity and identity.email_url else settings.EMAIL_BACKEND
-    if (len(shown) < 2 and me in shown) or not shown or "anymail" in through:
+    if (len(shown) < 2 and me in shown) or not 0 < len(shown) <= SHOWN_AT_MOST or "anymail" in through:
         return {"To": me}
     first, *rest = shown
     return {"To": first} | ({"Cc": ", ".join(rest)} if rest else {})

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from helpdesk import access, routes
+from helpdesk import access, ledger, routes
 from helpdesk.models import OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
 from inbound.transports.imap.watchers import accounts
@@ -40,6 +40,8 @@ def health(request: HttpRequest) -> JsonResponse:
             checks[name] = found
             if found:
                 problems.append(name)
+        # Somebody should look; nobody has to be woken for it.
+        checks["to_look_at"] = sum(ledger.to_look_at().values())
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
         if checks["mail_servers_failing"]:
             problems.append("mail_servers_failing")

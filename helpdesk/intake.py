@@ -5,33 +5,33 @@ the outbox rows, so "done" and "the ticket exists" cannot disagree; a dry run is
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from helpdesk import actions, delivery, participants, people, threads
 from helpdesk.actions import Content, File
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
-from inbound.addresses import Bounce, read_token
+from inbound import readers
+from inbound.addresses import MARK_HEADER, Bounce, read_own_mark, read_token
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
-from inbound.reading import body, quotes
-from inbound.reading.classify import classify
-from inbound.reading.dsn import report as read_report
-from inbound.reading.language import guess
-from inbound.reading.message import DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
-from inbound.reading.parse import parse
+from inbound.reading.message import Address, Attachment, DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
+from inbound.reading.reading import Reading
+from inbound.reading.sender import FORM, FROM, NOBODY, Sender, is_ours
 
 WAIT_FOR_PARENT = timedelta(minutes=2)
 SAME_BYTES_WITHIN = timedelta(days=1)
 SIGNED_PATH = "signed return path"
+SAME_BYTES = "same bytes within a day"
 
-State = InboundMail.State
+State, Look = InboundMail.State, InboundMail.Look
+UNKNOWN = "unknown@invalid"  # who has written a mail that names nobody, once a person makes a ticket of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,25 @@ class Received:
     """A stored mail with everything that can be known about it from its own bytes."""
 
     row: InboundMail
-    parsed: ParsedMail
-    verdict: Verdict
-    report: DeliveryReport | None
+    reading: Reading
     ours: frozenset[str]  # our mailbox addresses
+
+    @property
+    def parsed(self) -> ParsedMail:
+        return self.reading.parsed
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.reading.verdict
+
+    @property
+    def report(self) -> DeliveryReport | None:
+        return self.reading.report
+
+    @property
+    def sender(self) -> Address:
+        """Who has written it, as far as it says; its address is "" where that is nobody."""
+        return Address("") if self.reading.sender.by == NOBODY else self.reading.sender.address
 
     @property
     def recipients(self) -> list[str]:
@@ -53,7 +68,7 @@ class Received:
 class Plan:
     """What is to be done with a mail, and the evidence for it.
 
-    `do` is open, comment, hold, bounce, ignore, quarantine or wait. `ticket` is the ticket written to
+    `do` is open, comment, hold, bounce, ignore (a duplicate, or our own mail), quarantine or wait. `ticket` is the ticket written to
     (comment, hold), or continued by a new one (open).
     """
 
@@ -63,6 +78,7 @@ class Plan:
     reason: str = ""
     waiting_for: str = ""
     outbound: int | None = None
+    look: str | None = None  # the group of "To look at" in which a quarantined mail lies
     evidence: Evidence = field(default_factory=dict)
     sender: Person | None = None  # who is known under the mail's address
 
@@ -71,13 +87,32 @@ class Plan:
         return self.do, self.ticket
 
 
-def read(row: InboundMail, raw: bytes) -> Received:
-    """Parses and classifies; needs no database but for the list of our mailboxes."""
-    parsed = parse(raw)
+def read(row: InboundMail, raw: bytes, *, apart: bool = False) -> Received:
+    """What the mail says, read in a process of its own. Raises `inbound.readers`' errors; needs no database but for the
+    list of our mailboxes."""
     ours = _our_addresses()
-    verdict = classify(parsed, Envelope(row.mail_from, tuple(row.rcpt_to), row.client), ours)
-    report = read_report(raw) if verdict.kind is Kind.BOUNCE else None
-    return Received(row, parsed, verdict, report, ours)
+    rcpt_tos = tuple(str(recipient) for recipient in row.rcpt_to)
+    signed_path = any(isinstance(read_token(address), Bounce) for address in rcpt_tos)
+    envelope = Envelope(row.mail_from, rcpt_tos, row.client)
+    try:
+        reading = readers.read(raw, envelope, ours, signed_path=signed_path, apart=apart)
+    except readers.Unreadable as error:
+        if not row.force:
+            raise
+        reading = _unread(row, raw, str(error))
+    return Received(row, reading, ours)
+
+
+def _unread(row: InboundMail, raw: bytes, why: str) -> Reading:
+    """A mail that cannot be read, of which a person makes a ticket all the same: what was seen at its arrival, and the
+    mail itself as a file."""
+    sender = Address(row.from_address)
+    parsed = ParsedMail(
+        sender, subject=row.subject, message_id=row.message_id, defects=(why[:200],),
+        attachments=(Attachment(1, "mail.eml", "message/rfc822", raw),),
+    )  # fmt: skip
+    text = f"This mail could not be read: {why}. It is attached as it came."
+    return Reading(parsed, Sender(sender, FROM), Verdict(Kind.AUTOMATIC, "unreadable"), None, "", text, "", "", "")
 
 
 @remembered
@@ -94,6 +129,8 @@ def plan(mail: Received) -> Plan:
         "from": mail.parsed.from_.address,
         "recipients": mail.recipients,
     }
+    if mail.reading.sender.by != FROM:
+        evidence |= {"requester": mail.sender.address, "requester_by": mail.reading.sender.by}
     if mail.parsed.defects:
         evidence["defects"] = list(mail.parsed.defects)[:20]
     found = (
@@ -115,8 +152,11 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
         "reason": decided.reason,
         "ticket_number": decided.ticket,
     }
-    if decided.do in {"ignore", "quarantine"}:
-        outcome["state"] = State.IGNORED if decided.do == "ignore" else State.QUARANTINED
+    if decided.do == "ignore":
+        outcome["state"] = State.IGNORED
+        _count_again(mail, decided)
+    elif decided.do == "quarantine":
+        outcome |= {"state": State.QUARANTINED, "to_look_at": decided.look}
     elif decided.do == "bounce":
         outbound = OutboundMail.objects.select_related("ticket", "comment__author").get(pk=decided.outbound or 0)
         fresh = delivery.bounced(outbound, mail.report, signed=decided.evidence.get("by") == SIGNED_PATH)
@@ -135,6 +175,12 @@ def _note_other_mailbox(mail: Received, decided: Plan) -> None:
             actions.record(ticket, "also-at", None, mailbox=mail.row.mailbox.address)
 
 
+def _count_again(mail: Received, decided: Plan) -> None:
+    """The same mail without a Message-ID again is no drop: its comment says how often it came, and when last."""
+    if decided.evidence.get("by") == SAME_BYTES and decided.evidence.get("at") == mail.row.mailbox_id:
+        actions.came_again(decided.evidence["duplicate_of"], mail.row.received_at)
+
+
 def lock(mail: Received) -> None:
     """Inside a transaction: no other worker decides about this thread, these bytes or this sender meanwhile.
 
@@ -147,7 +193,7 @@ def lock(mail: Received) -> None:
         mail.parsed.message_id,
         *threads.parent_ids(mail.parsed),
         mail.row.sha256,
-        f"from {mail.parsed.from_.address}",
+        f"from {mail.sender.address}",
     }
     numbers = sorted({_number(key) for key in keys if key})
     with connection.cursor() as cursor:
@@ -163,19 +209,31 @@ def _number(key: str) -> int:
 
 
 def _loop(mail: Received) -> Plan | None:
-    if mail.verdict.kind is not Kind.LOOP:
+    """Our own mail, come back: proven by the mark that only we can write, or known by its id."""
+    if mail.row.force:
         return None
-    return Plan("ignore", "loop", reason="loop")
+    marks = mail.parsed.headers.get(MARK_HEADER.lower(), [])
+    named = [pk for mark in marks[:5] if (pk := read_own_mark(mark)) is not None]
+    if named and (sent := OutboundMail.objects.filter(pk__in=named).first()):
+        return Plan("ignore", "loop", reason="loop", evidence={"outbound": sent.pk, "by": "our mark"})
+    # A provider may put in an id of its own. An id alone proves nothing: people know the ids of what we sent them.
+    if mail.row.message_id and is_ours(mail.parsed.from_.address, mail.ours):
+        known = Q(message_id=mail.row.message_id) | Q(provider_message_id=mail.row.message_id)
+        if sent := OutboundMail.objects.filter(known).first():
+            return Plan("ignore", "loop", reason="loop", evidence={"outbound": sent.pk, "by": "Message-ID"})
+    return None
 
 
 def _duplicate(mail: Received) -> Plan | None:
     """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day."""
     row = mail.row
+    if row.force:
+        return None
     if row.message_id:
         by = "Message-ID, From and body"
         found = _same_message(row.pk, row.message_id, row.from_address, row.body_sha256)
     else:
-        by = "same bytes within a day"
+        by = SAME_BYTES
         found = _same_bytes(row.pk, row.sha256, row.received_at - SAME_BYTES_WITHIN)
     if not found:
         return None
@@ -202,13 +260,10 @@ _same_bytes = Prepared(
 
 
 def _bounce(mail: Received) -> Plan | None:
-    if mail.verdict.kind is not Kind.BOUNCE:
+    if mail.verdict.kind is not Kind.BOUNCE or mail.row.force:
         return None
-    tokens = [token for address in mail.recipients if isinstance(token := read_token(address), Bounce)]
-    sent: OutboundMail | None = None
-    by = ""
-    if tokens:
-        sent, by = OutboundMail.objects.filter(pk=tokens[0].outbound).first(), SIGNED_PATH
+    by = SIGNED_PATH
+    sent = next(iter(threads.returned_to(mail.recipients)), None)
     original = mail.report.original_message_id if mail.report else ""
     ids = [original] if original else [*threads.parent_ids(mail.parsed)]
     if sent is None and ids:
@@ -221,7 +276,14 @@ def _bounce(mail: Received) -> Plan | None:
         "original_message_id": original,
     }
     if sent is None:
-        return Plan("ignore", "bounce-of-nothing-we-sent", reason="unknown bounce", evidence=looked)
+        if not mail.verdict.is_sure:
+            return None  # its words alone speak of a failure: whoever wrote it is heard
+        return Plan(
+            "quarantine", "report-on-nothing-we-sent", reason="unknown report", look=Look.BACKSCATTER, evidence=looked
+        )
+    if not mail.verdict.is_sure and (person := people.find(mail.sender.address)):
+        if sent.ticket_id and participants.takes_part(sent.ticket_id, person):
+            return None  # somebody who writes to us about a failure, in their own ticket
     return Plan(
         "bounce", "bounce", ticket=sent.ticket_id, outbound=sent.pk, evidence={**looked, "by": by, "outbound": sent.pk}
     )
@@ -230,18 +292,32 @@ def _bounce(mail: Received) -> Plan | None:
 def _quarantine(mail: Received) -> Plan | None:
     if mail.row.force:
         return None
-    address = mail.parsed.from_.address
+    address = mail.sender.address
     if not address:
-        return Plan("quarantine", "no-sender", reason="no sender")
-    domain = address.rpartition("@")[2]
-    if blocked := _blocked([address, f"@{domain}"]):
-        return Plan("quarantine", "blocked-sender", reason="blocked sender", evidence={"blocked": blocked[0][0]})
+        reason = "from our own address" if mail.parsed.from_.address else "no sender"
+        return Plan("quarantine", reason.replace(" ", "-"), reason=reason, look=Look.UNPLACED)
+    senders = dict.fromkeys([address, mail.parsed.from_.address])
+    patterns = [pattern for found in senders for pattern in (found, f"@{found.rpartition('@')[2]}")]
+    if blocked := _blocked(patterns):
+        return Plan(
+            "quarantine",
+            "blocked-sender",
+            reason="blocked sender",
+            look=Look.BLOCKED,
+            evidence={"blocked": blocked[0][0]},
+        )
     name, _, value = mail.row.mailbox.spam_header.partition(":")
     if name and any(
         found.strip().lower().startswith(value.strip().lower())
         for found in mail.parsed.headers.get(name.strip().lower(), [])
     ):
-        return Plan("quarantine", "spam-header", reason="spam", evidence={"header": mail.row.mailbox.spam_header})
+        return Plan(
+            "quarantine",
+            "spam-header",
+            reason="spam",
+            look=Look.SPAM,
+            evidence={"header": mail.row.mailbox.spam_header},
+        )
     return None
 
 
@@ -251,7 +327,7 @@ _blocked = Prepared(
 
 
 def _into_a_ticket(mail: Received) -> Plan:
-    sender = people.find(mail.parsed.from_.address) if mail.parsed.from_.address else None
+    sender = people.find(mail.sender.address) if mail.sender.address else None
     return replace(_from(sender, mail), sender=sender)
 
 
@@ -270,6 +346,9 @@ def _from(sender: Person | None, mail: Received) -> Plan:
         if ticket is None:
             continue
         decision = participants.may_write(ticket, sender)
+        if decision.allowed and mail.reading.sender.by == FORM:
+            # Whoever fills in a form types any address they like.
+            decision = participants.Decision(False, "a form names the sender")
         if mail.row.is_history and sender is not None and sender.is_staff:
             # An admin imports what agents have sent: the archive is trusted, a mail that comes in is not.
             decision = participants.Decision(True, "an agent's answer in an archive")
@@ -291,8 +370,8 @@ def _from(sender: Person | None, mail: Received) -> Plan:
     if held is not None:
         looked["located_by"] = {"rule": held.rule, "by": held.by}
         return Plan("hold", held.rule, ticket=held.ticket, reason=held_why, evidence={**looked, "held": held_why})
-    if mail.verdict.kind is Kind.AUTO_REPLY:
-        return Plan("ignore", "auto-reply-to-nothing", reason="auto-reply", evidence=looked)
+    if mail.verdict.kind is Kind.AUTO_REPLY and not mail.row.force:
+        return Plan("quarantine", "auto-reply-to-nothing", reason="auto-reply", look=Look.AUTOMATIC, evidence=looked)
     return Plan("open", "new", evidence=looked)
 
 
@@ -304,23 +383,31 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
-    if address := mail.parsed.from_.address:
-        sender = actions.known_or_new(decided.sender, address, mail.parsed.from_.name, guess(mail.parsed))
-    else:
-        sender = actions.person_for("unknown@invalid", mail.parsed.from_.name, guess(mail.parsed))
+    written_by = mail.sender if mail.sender.address else Address(UNKNOWN, mail.parsed.from_.name)
+    copied = _copied(mail) if decided.do == "open" else []
+    asks_to_add = copied if len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
+    met = actions.people_for(
+        {
+            written_by.address: (written_by.name, mail.reading.language),
+            **{address.address: (address.name, "") for address in ([] if asks_to_add else copied)},
+        }
+    )
+    sender = met.pop(written_by.address)
     content = _content(mail, stored)
     if decided.do == "open":
         _, comment = actions.open_ticket(
             requester=sender, mailbox=mail.row.mailbox, subject=mail.parsed.subject, content=content,
-            via=Comment.Via.EMAIL, actor=sender, cc=_copied(mail), number=number, at=_written_at(mail),
+            via=Comment.Via.EMAIL, actor=sender, cc=met.values(), number=number, at=_written_at(mail),
             follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
-            acknowledge=_may_be_answered(mail), is_history=mail.row.is_history,
+            acknowledge=_may_be_answered(mail), is_history=mail.row.is_history, address=written_by.address,
+            asks_to_add=[[address.name, address.address] for address in asks_to_add],
+            quote=mail.reading.sender.by != FORM,
         )  # fmt: skip
     else:
         ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
         if decided.do == "comment":
             comment = actions.customer_comment(
-                ticket, sender, content, via=Comment.Via.EMAIL, is_history=mail.row.is_history
+                ticket, sender, content, via=Comment.Via.EMAIL, is_history=mail.row.is_history, address=written_by.address
             )  # fmt: skip
         else:
             comment = actions.hold(ticket, sender, content, reason=decided.reason)
@@ -329,13 +416,12 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
 
 
 def _content(mail: Received, stored: dict[int, str]) -> Content:
-    parsed = mail.parsed
-    split = quotes.split(parsed.text, parsed.html)
+    parsed, reading = mail.parsed, mail.reading
     return Content(
-        text=split.text,
-        html=body.safe_html(split.html) if split.html else "",
-        quoted_text=split.quoted_text,
-        quoted_html=body.safe_html(split.quoted_html) if split.quoted_html else "",
+        text=reading.text,
+        html=reading.html,
+        quoted_text=reading.quoted_text,
+        quoted_html=reading.quoted_html,
         files=tuple(
             File(stored[a.part], a.name, a.content_type, len(a.data), a.content_id, a.is_inline)
             for a in parsed.attachments
@@ -355,22 +441,24 @@ def _written_at(mail: Received) -> datetime:
     return mail.row.received_at
 
 
-def _copied(mail: Received) -> Iterable[Person]:
+def _copied(mail: Received) -> list[Address]:
     """The people in To and Cc of a first mail, without our own addresses. They may write into the ticket."""
     parsed = mail.parsed
-    ours = mail.ours
-    for address in {a.address: a for a in (*parsed.to, *parsed.cc)}.values():
-        local, _, domain = address.address.rpartition("@")
-        if address.address == parsed.from_.address or f"{local.partition('+')[0]}@{domain}" in ours:
-            continue
-        if address.address in ours or not domain or len(address.address) > 254:
-            continue
-        yield actions.person_for(address.address, address.name)
+    wanted = {found.address: found for found in (*parsed.to, *parsed.cc)}
+    return [
+        found for address, found in wanted.items()
+        if address not in {mail.sender.address, parsed.from_.address} and not is_ours(address, mail.ours) and _is_whole(address)
+    ]  # fmt: skip
+
+
+def _is_whole(address: str) -> bool:
+    local, at, domain = address.rpartition("@")
+    return bool(local and at and domain)
 
 
 def _may_be_answered(mail: Received) -> bool:
     """No automatic mail in answer to automatic mail (RFC 3834 section 2), and none to nowhere."""
-    return mail.verdict.kind is Kind.PERSON and bool(mail.parsed.from_.address)
+    return mail.verdict.kind is Kind.PERSON and not mail.verdict.is_quiet and bool(mail.sender.address)
 
 
 def _remember_ids(mail: Received, comment: Comment) -> None:

@@ -16,18 +16,21 @@ from django.utils import timezone
 from inbound.models import InboundMail, Mailbox
 
 State = InboundMail.State
-COLUMNS = ("new tickets", "comments", "held", "reports", "duplicates", "ignored", "quarantined", "failed", "waiting")
+COLUMNS = ("new tickets", "comments", "held", "reports", "duplicates", "own mail", "quarantined", "failed", "waiting")
+LOOK_CAP = 1000
 _DONE = {"open": "new tickets", "comment": "comments", "hold": "held"}
 
 
 @dataclass(slots=True)
 class Line:
-    """One mailbox on one day. `ignored` says why, by reason; duplicates and reports have columns of their own."""
+    """One mailbox on one day. `quarantined` says why, by reason; `to_look_at` is how many of what is quarantined or
+    failed nobody has looked at yet."""
 
     day: date
     mailbox: str
     columns: Counter[str] = field(default_factory=Counter)
-    ignored: Counter[str] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    to_look_at: int = 0
 
     @property
     def arrived(self) -> int:
@@ -35,8 +38,8 @@ class Line:
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
-        """Why mail was ignored. (A template would take a Counter's `items` for a key.)"""
-        return sorted(self.ignored.items())
+        """Why mail was quarantined. (A template would take a Counter's `items` for a key.)"""
+        return sorted(self.quarantined.items())
 
     @property
     def cells(self) -> list[int]:
@@ -49,20 +52,22 @@ def lines(days: int = 14, mailbox: int | None = None) -> list[Line]:
     rows = InboundMail.objects.filter(received_at__gte=since)
     if mailbox is not None:
         rows = rows.filter(mailbox=mailbox)
-    counted: Iterable[tuple[date, int, str, str, int]] = (
+    counted: Iterable[tuple[date, int, str, str, str | None, int]] = (
         rows.annotate(day=TruncDate("received_at"))
-        .values_list("day", "mailbox", "state", "reason")
+        .values_list("day", "mailbox", "state", "reason", "to_look_at")
         .order_by()
         .annotate(number=Count("pk"))
     )
     names = dict(Mailbox.objects.values_list("pk", "address"))
     found: dict[tuple[date, int], Line] = {}
-    for day, box, state, reason, number in counted:
+    for day, box, state, reason, look, number in counted:
         line = found.setdefault((day, box), Line(day, str(names.get(box, box))))
         column = _column(state, reason)
         line.columns[column] += number
-        if column == "ignored":
-            line.ignored[reason or "no reason"] += number
+        if column == "quarantined":
+            line.quarantined[reason or "no reason"] += number
+        if look is not None:
+            line.to_look_at += number
     return sorted(found.values(), key=lambda line: (-line.day.toordinal(), line.mailbox))
 
 
@@ -71,6 +76,15 @@ def totals(found: Iterable[Line]) -> Counter[str]:
     for line in found:
         total.update(line.columns)
     return total
+
+
+def to_look_at() -> dict[str, int]:
+    """How many mails wait for somebody to look, by group; no more than LOOK_CAP are counted."""
+    return {
+        group: number
+        for group in InboundMail.Look.values
+        if (number := InboundMail.objects.filter(to_look_at=group).order_by()[:LOOK_CAP].count())
+    }
 
 
 def backlog() -> dict[int, int]:
@@ -86,5 +100,5 @@ def _column(state: str, reason: str) -> str:
     if state == State.DONE:
         return _DONE.get(reason, "reports")  # what came back to us about mail that we sent
     if state == State.IGNORED:
-        return "duplicates" if reason == "duplicate" else "ignored"
+        return "duplicates" if reason == "duplicate" else "own mail"
     return {State.QUARANTINED: "quarantined", State.FAILED: "failed"}.get(State(state), "waiting")

@@ -41,15 +41,15 @@ class Reader:
         return self.person.name if self.person else ""
 
 
-def acknowledgement(ticket: Ticket, comment: Comment) -> None:
+def acknowledgement(ticket: Ticket, comment: Comment, *, quote: bool = True) -> None:
     """To the customer: your mail is here, and this is its number. Never in answer to a machine."""
     if comment.is_automatic:
         return
     _queue(
-        "acknowledgement", _reader(ticket.requester), ticket.mailbox, ticket, comment,
+        "acknowledgement", _requester(ticket), ticket.mailbox, ticket, comment,
         parents=[found] if (found := comment.mail.message_id if comment.mail else "") and _fits_header(found) else [],
         # What somebody typed into a form under another's address is not mailed to that address.
-        context={"quote": comment.text if comment.mail else "", "comment": comment, "answer_by": ticket.first_response_due},
+        context={"quote": comment.text if comment.mail and quote else "", "comment": comment, "answer_by": ticket.first_response_due},
     )  # fmt: skip
 
 
@@ -69,16 +69,19 @@ def agent_reply(ticket: Ticket, comment: Comment, *, bcc: Collection[Person] = (
         "signature": signed,
     }
     parents = _customer_thread(ticket)
-    shown = [person for person in participants.readers(ticket) if person.pk != comment.author_id]
+    readers = [row for row in participants.readers(ticket) if row.person_id != comment.author_id]
+    comment.shown_to = [[one_line(row.person.name), row.reply_to] for row in readers]
+    comment.save(update_fields=["shown_to"])  # once, however many copies there are
     delay = timedelta(seconds=settings.UNDO_SEND_SECONDS)
-    everybody: list[tuple[Reader, list[Person]]] = [(_reader(person), shown) for person in shown]
-    everybody += [(_reader(person), shown) for person in bcc if person not in shown]
+    everybody = [Reader(row.reply_to, row.person) for row in readers]
+    known = {row.person_id for row in readers}
+    everybody += [_reader(person) for person in bcc if person.pk not in known]
     if archive := getattr(getattr(mailbox, "identity", None), "bcc", ""):
-        everybody.append((Reader(archive), shown))
-    for reader, others in everybody:
+        everybody.append(Reader(archive))
+    for reader in everybody:
         _queue(
             "reply", reader, mailbox, ticket, comment, parents=parents, context=context, delay=delay,
-            from_name=_agent_at(agent, mailbox), shown=others,
+            from_name=_agent_at(agent, mailbox),
         )  # fmt: skip
 
 
@@ -86,7 +89,7 @@ def status_changed(ticket: Ticket) -> None:
     """To the requester: this is resolved."""
     identity = getattr(ticket.mailbox, "identity", None)
     if identity is None or identity.tells_status:
-        _queue("status_changed", _reader(ticket.requester), ticket.mailbox, ticket, None,
+        _queue("status_changed", _requester(ticket), ticket.mailbox, ticket, None,
                parents=_customer_thread(ticket), context={})  # fmt: skip
 
 
@@ -100,6 +103,18 @@ def customer_replied(ticket: Ticket, comment: Comment) -> None:
     """To the assignee: the customer has answered."""
     if ticket.assignee and ticket.assignee.is_active:
         _tell_staff("customer_replied", ticket.assignee, ticket, comment, {"comment": comment})
+
+
+def held(ticket: Ticket, comment: Comment) -> None:
+    """To the assignee, or to everybody in the team of a ticket that nobody has: somebody waits to be let in."""
+    if ticket.assignee and ticket.assignee.is_active:
+        told = [ticket.assignee]
+    else:
+        told = (
+            [person for person in ticket.team.members.filter(is_active=True) if person.is_staff] if ticket.team else []
+        )
+    for person in told:
+        _tell_staff("held", person, ticket, comment, {"comment": comment})
 
 
 def mentioned(ticket: Ticket, comment: Comment, person: Person) -> None:
@@ -188,7 +203,6 @@ def _queue(
     parents: Sequence[str],
     context: Mapping[str, Any],
     from_name: str = "",
-    shown: Sequence[Person] = (),
     delay: timedelta = timedelta(0),
     expires_at: datetime | None = None,
     language: str = "",
@@ -207,8 +221,7 @@ def _queue(
     )  # fmt: skip
     mail = OutboundMail(
         kind=kind, ticket=ticket, comment=comment, person=person, mailbox=mailbox, to_address=reader.address,
-        to_name=one_line(reader.name), cc=[[one_line(other.name), other.email] for other in shown],
-        from_name=one_line(from_name or mailbox.name), subject=said.subject, text=said.text, html=said.html,
+        to_name=one_line(reader.name), from_name=one_line(from_name or mailbox.name), subject=said.subject, text=said.text, html=said.html,
         message_id=_new_id(mailbox),
         in_reply_to=parents[-1] if parents else "", references=" ".join(parents),
         is_automatic=about.is_automatic, null_return_path=about.null_return_path, is_secret=about.is_secret,
@@ -297,6 +310,12 @@ def _customer_thread(ticket: Ticket) -> list[str]:
 def _staff_thread(ticket: Ticket) -> list[str]:
     """One thread per ticket in an agent's mailer, under an id that no mail has and no ticket is found by."""
     return [f"ticket-{ticket.pk}.staff@{ticket.mailbox.address.rpartition('@')[2]}"]
+
+
+def _requester(ticket: Ticket) -> Reader:
+    """Where they wrote from last."""
+    row = next((row for row in participants.readers(ticket) if row.person_id == ticket.requester_id), None)
+    return Reader(row.reply_to if row else ticket.requester.email, ticket.requester)
 
 
 def _reader(person: Person) -> Reader:

@@ -6,7 +6,7 @@ proves nothing about who writes.
 
 from dataclasses import dataclass
 
-from helpdesk.models import Participant, Person, Ticket
+from helpdesk.models import Participant, Person, PersonAddress, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,27 @@ def may_write(ticket: Ticket, sender: Person | None) -> Decision:
         return Decision(False, "in an agent's name")
     if not sender.is_active:
         return Decision(False, "the sender's account is switched off")
-    if not Participant.objects.filter(ticket=ticket, person=sender).exists():
+    if not takes_part(ticket.pk, sender):
         return Decision(False, "the sender is no participant")
     return Decision(True, "participant")
 
 
-def readers(ticket: Ticket) -> list[Person]:
-    """The customers who get the ticket's public answers."""
-    rows = Participant.objects.filter(ticket=ticket, person__is_active=True).select_related("person").order_by("id")
-    return [row.person for row in rows]
+def takes_part(ticket: int, person: Person) -> bool:
+    return Participant.objects.filter(ticket=ticket, person=person).exists()
+
+
+def readers(ticket: Ticket) -> list[Participant]:
+    """The customers who get the ticket's public answers, each with `person` and, in `reply_to`, where to."""
+    rows = list(
+        Participant.objects.filter(ticket=ticket, person__is_active=True).select_related("person").order_by("id")
+    )
+    wrote_from = {row.address for row in rows if row.address}
+    # An address that has been taken from them since is theirs no more.
+    theirs = (
+        set(PersonAddress.objects.filter(address__in=wrote_from).values_list("person", "address"))
+        if wrote_from
+        else set()
+    )
+    for row in rows:
+        row.reply_to = row.address if (row.person_id, row.address) in theirs else row.person.email
+    return rows

@@ -1,4 +1,4 @@
-"""Everything in one process: the web server, the mail listener, four workers and the beat.
+"""Everything in one process: the web server, the mail listener, five workers and the beat.
 
 Each part is a thread; the web server has the main one. A part that dies ends the process with an error,
 so that whoever supervises it starts it again: the rows in the database are the queue, and nothing is lost.
@@ -26,7 +26,7 @@ from inbound.transports.smtp.listener import Listener
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("inbound", "outbound", "codes", "default")
+QUEUES = ("inbound", "slow", "outbound", "codes", "default")
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
 

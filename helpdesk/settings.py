@@ -203,13 +203,14 @@ CAN_RING = urlsplit(CELERY_BROKER_URL).scheme != "memory"
 if not CAN_RING:
     CELERY_BROKER_URL = "memory://localhost"
 CELERY_TASK_QUEUES = tuple(
-    Queue(name, Exchange("celery"), routing_key=name) for name in ("inbound", "outbound", "codes", "default")
+    Queue(name, Exchange("celery"), routing_key=name) for name in ("inbound", "slow", "outbound", "codes", "default")
 )
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_EXCHANGE = "celery"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {
+    "tasks.inbound.process_slow": {"queue": "slow"},
     "tasks.inbound.*": {"queue": "inbound"},
     "tasks.outbound.*": {"queue": "outbound"},
     "tasks.codes.*": {"queue": "codes"},
@@ -290,6 +291,7 @@ ANYMAIL = {name[8:]: value for name, value in os.environ.items() if name.startsw
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = SUPPORT_ADDRESS = setting("SUPPORT_ADDRESS", "support@example.com", address)
 OUTBOUND_MAX_AGE = setting("OUTBOUND_MAX_AGE", str(5 * 24 * 3600), integer(60, 10**8))  # seconds
 AUTOMATIC_MAILS_PER_ADDRESS = 10  # in three hours, whatever the address writes
+MAX_PEOPLE_FROM_MAIL = setting("MAX_PEOPLE_FROM_MAIL", "20", integer(1, 1000))  # in To and Cc, who take part unasked
 UNDO_SEND_SECONDS = setting("UNDO_SEND_SECONDS", "10", integer(0, 600))
 TRACK_OPENS = setting("TRACK_OPENS", "off", boolean)
 ANYMAIL_WEBHOOK_SECRET = os.environ.get("ANYMAIL_WEBHOOK_SECRET", "")

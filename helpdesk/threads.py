@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from helpdesk.models import MessageRef, Ticket
-from inbound.addresses import Reply, read_token
+from helpdesk.models import MessageRef, OutboundMail, Ticket
+from inbound.addresses import Bounce, Reply, read_token
 from inbound.models import InboundMail
 from inbound.prepared import Prepared
 from inbound.reading.message import ParsedMail
@@ -19,8 +19,8 @@ class Candidate:
     """A ticket that something in the mail points to."""
 
     ticket: int
-    rule: str  # reply-token, in-reply-to, references, common-ancestor or answered-already
-    by: str  # the token's person, or the id
+    rule: str  # reply-token, return-path, in-reply-to, references, common-ancestor or answered-already
+    by: str  # the token's person, the mail whose return path it is, or the id
 
     @property
     def is_direct(self) -> bool:
@@ -48,6 +48,10 @@ def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) 
     for token in tokens:
         if token.ticket in existing:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
+    for sent in returned_to(recipients):
+        # A vacation notice goes to the return path (RFC 3834 4), as does the answer of some old programs.
+        if sent.ticket_id:
+            found.setdefault(sent.ticket_id, Candidate(sent.ticket_id, "return-path", f"mail {sent.pk}"))
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
     refs = _refs(asked, before) if asked else []
@@ -65,6 +69,12 @@ def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) 
         found.setdefault(ticket, Candidate(ticket, rule, message_id))
     search.candidates = list(found.values())[:MAX_TICKETS]
     return search
+
+
+def returned_to(recipients: Iterable[str]) -> list[OutboundMail]:
+    """The mails of ours to whose signed return path a mail came."""
+    pks = {token.outbound for address in recipients if isinstance(token := read_token(address), Bounce)}
+    return list(OutboundMail.objects.filter(pk__in=pks).order_by("pk")) if pks else []
 
 
 _refs = Prepared(

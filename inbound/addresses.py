@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+KIND_HEADER = "X-Helpdesk-Mail"  # on every mail we send: its kind
+MARK_HEADER = "X-Helpdesk-Mark"  # and what it is known by when it comes back
 MAC_BYTES = 10
 LOCAL_PART_LIMIT = 64  # octets, RFC 5321 4.5.3.1.1
 
@@ -35,6 +37,18 @@ class Bounce:
     """A report about the outgoing mail with this id."""
 
     outbound: int
+
+
+def own_mark(outbound: int) -> str:
+    """What the outgoing mail `outbound` is known by when it comes back to us, whatever Message-ID it has by then."""
+    return _seal("m", (outbound,))
+
+
+def read_own_mark(mark: str) -> int | None:
+    """The outgoing mail that a mark names; None where it is not a mark of ours. Two helpdesks can write to each other:
+    that a mail has a mark says nothing."""
+    numbers = _unseal("m", mark.strip().lower())
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def reply_address(mailbox: str, ticket: int, person: int) -> str:

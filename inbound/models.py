@@ -81,6 +81,16 @@ class InboundMail(models.Model):
         QUARANTINED = "quarantined", "Quarantined"
         FAILED = "failed", "Failed"
 
+    class Look(models.TextChoices):
+        """Why a person should look at it: the groups of “To look at”."""
+
+        UNPLACED = "unplaced", "Unplaced"
+        FAILED = "failed", "Failed"
+        AUTOMATIC = "automatic", "Automatic replies"
+        SPAM = "spam", "Spam"
+        BLOCKED = "blocked", "Blocked senders"
+        BACKSCATTER = "backscatter", "Reports about mail that is not ours"
+
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="mails")
     raw = models.ForeignKey(RawMail, on_delete=models.SET_NULL, null=True, related_name="mails", db_index=True)
     transport = models.CharField(max_length=20)
@@ -88,7 +98,13 @@ class InboundMail(models.Model):
         max_length=300, null=True, unique=True, help_text="The transport's own key: a re-fetch is not an arrival."
     )
     received_at = models.DateTimeField(default=timezone.now, db_index=True)
-    mail_from = models.CharField("envelope sender", max_length=400, blank=True, help_text="Empty: the null sender.")
+    mail_from = models.CharField(
+        "envelope sender",
+        max_length=400,
+        blank=True,
+        null=True,
+        help_text="Empty: the null sender; none: nobody told us.",
+    )
     rcpt_to = models.JSONField("envelope recipients", default=list)
     client = models.CharField(max_length=100, blank=True, help_text="Who handed it over: address and HELO name.")
     size = models.PositiveIntegerField()
@@ -104,7 +120,15 @@ class InboundMail(models.Model):
     ticket_number = models.BigIntegerField(null=True, blank=True, db_index=True)
     error = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    faults = models.PositiveSmallIntegerField(default=0, help_text="Attempts that failed for a fault of ours.")
     next_attempt_at = models.DateTimeField(default=timezone.now)
+    is_slow = models.BooleanField(default=False, help_text="It outlasted its reader: it is read apart from the others.")
+    to_look_at = models.CharField(
+        max_length=12, choices=Look.choices, null=True, blank=True,
+        help_text="Where it lies in “To look at”; none: nowhere, or somebody has looked.",
+    )  # fmt: skip
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="When somebody dismissed it.")
+    looked_by = models.CharField(max_length=200, blank=True)
     waiting_for = models.CharField(max_length=500, blank=True, help_text="The Message-ID of a stored parent.")
     finished_at = models.DateTimeField(null=True, blank=True)
     force = models.BooleanField(default=False, help_text="Released from quarantine by a person.")
@@ -120,6 +144,11 @@ class InboundMail(models.Model):
             models.Index(fields=["state", "-id"], name="inbound_mail_state"),
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),
             models.Index(fields=["mailbox", "received_at"], name="inbound_mail_ledger"),
+            models.Index(
+                fields=["to_look_at", "-id"],
+                condition=models.Q(to_look_at__isnull=False),
+                name="inbound_mail_to_look_at",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from inbound.addresses import mailbox_candidates
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # Faults of ours: the caller answers 451, 503 or exit 75, and the sender tries again.
 TEMPORARY = (DatabaseError, InterfaceError, OSError)
+
+
+HEAD = 200_000  # bytes in which the header block ends, for what a row is found by
 
 
 class UnknownRecipient(Exception):
@@ -91,8 +95,8 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
             InboundMail.objects.filter(pk__in=pks)
             .exclude(state__in=[InboundMail.State.DONE, InboundMail.State.RECEIVED])
             .update(
-                state=InboundMail.State.RECEIVED, next_attempt_at=timezone.now(), attempts=0, error="", reason="",
-                waiting_for="", finished_at=None, force=force,
+                state=InboundMail.State.RECEIVED, next_attempt_at=timezone.now(), attempts=0, faults=0, error="",
+                reason="", waiting_for="", finished_at=None, force=force, to_look_at=None, is_slow=False,
             )
         )  # fmt: skip
         # One that backs off after a fault is due now; its attempts keep their count.
@@ -104,6 +108,12 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
         for pk in pks:
             ring("tasks.inbound.process", pk)
     return changed
+
+
+def dismiss(rows: "QuerySet[InboundMail]", *, by: str) -> int:
+    """Somebody has looked at them, and nothing is to be done; how many. They stay as they are, and can be run again."""
+    waiting = rows.filter(to_look_at__isnull=False)
+    return waiting.update(to_look_at=None, looked_at=timezone.now(), looked_by=by[:200])
 
 
 def rest_connection() -> None:
@@ -131,7 +141,7 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
             raw=raw,
             transport=arrival.transport,
             transport_key=arrival.key if number == 0 else None,
-            mail_from=headers.one_line(arrival.envelope.mail_from)[:400],
+            mail_from=_envelope_sender(arrival.envelope.mail_from),
             rcpt_to=[headers.one_line(rcpt)[:400] for rcpt in rcpts],
             client=headers.one_line(arrival.envelope.client)[:100],
             size=len(arrival.raw),
@@ -144,6 +154,14 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
         )
         for number, (mailbox_id, rcpts) in enumerate(recipients.items())
     ]
+
+
+def _envelope_sender(given: str | None) -> str | None:
+    """None where it is not known; "" is the null sender, however it is written (Postfix hands a pipe MAILER-DAEMON)."""
+    if given is None:
+        return None
+    sender = headers.one_line(given)[:400]
+    return "" if sender.lower() in {"<>", "mailer-daemon", "<mailer-daemon>"} else sender
 
 
 def _mailboxes(candidates: Iterable[str]) -> dict[str, Mailbox]:
@@ -175,22 +193,44 @@ class _Glance:
 
 
 def _glance(raw: bytes) -> _Glance:
-    """What the row is found by, read from the header block alone: parsing comes later and may fail."""
-    end = re.search(rb"\r?\n\r?\n", raw[:200_000])
-    head, body = (raw[: end.start()], raw[end.end() :]) if end else (raw[:200_000], b"")
-    text = re.sub(r"\r?\n[ \t]+", " ", head.decode("ascii", "surrogateescape"))
-    fields: dict[str, str] = {}
-    for match in _FIELD.finditer(text):
-        fields.setdefault(match[1].lower(), match[2])
-    ids = headers.message_ids(fields.get("message-id", ""))
-    senders = headers.addresses(fields.get("from", ""))
+    """What the row is found by, read from the header block alone: parsing comes later and may fail. Whatever the bytes,
+    there is an answer: what cannot be read is empty."""
+    head, body = _head_and_body(raw)
+    try:
+        fields = _fields(head)
+        ids = headers.message_ids(fields.get("message-id", ""))
+        senders = headers.addresses(fields.get("from", ""))
+        message_id = ids[0] if ids else headers.normal_id(headers.text(fields.get("message-id", "")))
+        sender, subject = senders[0].address if senders else "", headers.text(fields.get("subject", ""))[:500]
+    except Exception:  # no such mail is known; one that is not stored would stop its transport
+        log.exception("the header of a mail of %d bytes cannot be read", len(raw))
+        message_id = sender = subject = ""
     return _Glance(
         sha256=hashlib.sha256(raw).hexdigest(),
         body_sha256=hashlib.sha256(body.rstrip()).hexdigest(),
-        message_id=ids[0] if ids else headers.normal_id(headers.text(fields.get("message-id", ""))),
-        from_address=senders[0].address if senders else "",
-        subject=headers.text(fields.get("subject", ""))[:500],
+        message_id=message_id,
+        from_address=sender,
+        subject=subject,
     )
 
 
-_FIELD = re.compile(r"^(message-id|from|subject)[ \t]*:[ \t]*(.*?)\r?$", re.IGNORECASE | re.MULTILINE)
+def _head_and_body(raw: bytes) -> tuple[bytes, bytes]:
+    start = raw[:HEAD]
+    end = re.search(rb"\r?\n\r?\n", start)
+    return (start[: end.start()], raw[end.end() :]) if end else (start, b"")
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """The first Message-ID, From and Subject, unfolded (RFC 5322 2.2.3)."""
+    fields: dict[str, list[str]] = {}
+    open_field: list[str] | None = None
+    for line in head.decode("ascii", "surrogateescape").split("\n"):
+        if line[:1] in {" ", "\t"}:
+            if open_field is not None:
+                open_field.append(line.strip("\r"))
+            continue
+        name, colon, value = line.partition(":")
+        name, open_field = name.strip().lower(), None
+        if colon and name in {"message-id", "from", "subject"} and name not in fields:
+            open_field = fields[name] = [value.strip("\r")]
+    return {name: " ".join(lines) for name, lines in fields.items()}

@@ -4,11 +4,13 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk import files, intake
 from helpdesk.remembered import remembered
+from inbound import readers
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.store import TEMPORARY
@@ -17,7 +19,7 @@ from tasks.ring import ring
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest size takes
+LEASE = timedelta(seconds=60)  # far longer than the slowest mail of the largest size takes, read apart too
 MAX_ATTEMPTS = 5
 LATE = timedelta(seconds=1)  # due for so long: its ring was lost
 SWEEP_ROWS = 200
@@ -31,7 +33,17 @@ class Overtaken(Exception):
 @shared_task
 def process(pk: int) -> None:
     """Row `pk` is due. Safe to call any number of times, by any number of workers."""
-    row = claim(_RECEIVED, pk, lease=LEASE)
+    _process_row(_RECEIVED.filter(is_slow=False), pk)
+
+
+@shared_task
+def process_slow(pk: int) -> None:
+    """Row `pk` is due, and has outlasted a reader once: on a queue of its own, so that such mail waits for itself alone."""
+    _process_row(_RECEIVED.filter(is_slow=True), pk)
+
+
+def _process_row(rows: "QuerySet[InboundMail]", pk: int) -> None:
+    row = claim(rows, pk, lease=LEASE)
     if row is None:
         return
     if row.attempts > MAX_ATTEMPTS:
@@ -42,21 +54,33 @@ def process(pk: int) -> None:
         _process(row)
     except Overtaken:
         log.info("mail %d was taken over by another worker", pk)
+    except readers.TooMuch as error:
+        if row.is_slow:
+            _fail(row, str(error))
+        elif finish(_RECEIVED, row, is_slow=True, error=str(error), next_attempt_at=timezone.now()):
+            ring("tasks.inbound.process_slow", pk)
+    except (DataError, IntegrityError, readers.Unreadable) as error:
+        # What no column takes, what is there already, what cannot be read: the mail's own fault, if it happens again.
+        _try_again(row, error)
     except TEMPORARY as error:
         # Our fault, not the mail's: it backs off, and the attempt does not count.
         log.warning("mail %d: %s: %s", pk, type(error).__name__, error)
         if not connection.in_atomic_block:
             connection.close()
         finish(
-            _RECEIVED, row, attempts=row.attempts - 1, error=_words(error),
-            next_attempt_at=timezone.now() + back_off(row.attempts, first=2, longest=60),
+            _RECEIVED, row, attempts=row.attempts - 1, faults=min(row.faults + 1, 1000), error=_words(error),
+            next_attempt_at=timezone.now() + back_off(row.faults + 1, first=2, longest=60),
         )  # fmt: skip
     except Exception as error:
-        log.exception("mail %d", pk)
-        if row.attempts >= MAX_ATTEMPTS:
-            _fail(row, _words(error))
-        else:
-            finish(_RECEIVED, row, error=_words(error), next_attempt_at=timezone.now() + back_off(row.attempts))
+        _try_again(row, error)
+
+
+def _try_again(row: InboundMail, error: Exception) -> None:
+    log.warning("mail %d, attempt %d", row.pk, row.attempts, exc_info=error)
+    if row.attempts >= MAX_ATTEMPTS:
+        _fail(row, _words(error))
+    else:
+        finish(_RECEIVED, row, error=_words(error), next_attempt_at=timezone.now() + back_off(row.attempts))
 
 
 @shared_task
@@ -64,20 +88,20 @@ def sweep() -> int:
     """Rings again for rows that have been due for a moment; how many it rang for."""
     try:
         due = _RECEIVED.filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
-        pks = list(due.values_list("pk", flat=True)[:SWEEP_ROWS])
+        found = list(due.values_list("pk", "is_slow")[:SWEEP_ROWS])
     except TEMPORARY as error:
         log.warning("cannot look for what is due: %s", type(error).__name__)
         return 0
-    for pk in pks:
-        ring("tasks.inbound.process", pk)
-    return len(pks)
+    for pk, is_slow in found:
+        ring("tasks.inbound.process_slow" if is_slow else "tasks.inbound.process", pk)
+    return len(found)
 
 
 def _process(row: InboundMail) -> None:
     if row.raw is None:
         raise ValueError("its bytes have been deleted")
     row.mailbox = _mailbox(row.mailbox_id)
-    mail = intake.read(row, row.raw.content)
+    mail = intake.read(row, row.raw.content, apart=row.is_slow)
     for _ in range(3):
         decided, stored, number = intake.plan(mail) if mail.parsed.attachments else None, {}, None
         if decided is not None and decided.do in {"open", "comment", "hold"}:
@@ -134,7 +158,10 @@ _waiting = Prepared(
 
 
 def _fail(row: InboundMail, error: str) -> None:
-    finish(_RECEIVED, row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now())
+    finish(
+        _RECEIVED, row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now(),
+        to_look_at=InboundMail.Look.FAILED,
+    )  # fmt: skip
     _wake_waiting(row)
 
 

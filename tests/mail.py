@@ -65,6 +65,13 @@ def customer(address: str = "cleo@example.net", name: str = "Cleo") -> Person:
     return Person.objects.filter(email=address).first() or Person.objects.create_user(address, name=name)
 
 
+def delivered(mail: OutboundMail) -> bytes:
+    """Sends that one; the mail as it left, with its headers alone before it."""
+    deliver(mail.pk)
+    raw = max(Path(settings.EMAIL_FILE_PATH).glob("*.eml")).read_bytes()
+    return raw.split(b"\r\n", 2)[2]
+
+
 def deliver_all() -> list[bytes]:
     """Sends what is queued; every mail that was sent to files so far, in order."""
     for pk in OutboundMail.objects.filter(state="queued").order_by("pk").values_list("pk", flat=True):

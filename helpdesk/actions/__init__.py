@@ -2,7 +2,7 @@
 
 from helpdesk.actions.accounts import ask_for_new_address, change_address, register, set_password, verified
 from helpdesk.actions.assigning import assign
-from helpdesk.actions.commenting import customer_comment, hold, note, reply, take_back
+from helpdesk.actions.commenting import came_again, customer_comment, hold, note, reply, take_back
 from helpdesk.actions.common import Conflict, Refused, changing, record
 from helpdesk.actions.content import Content, File
 from helpdesk.actions.editing import (
@@ -17,10 +17,19 @@ from helpdesk.actions.editing import (
     set_tags,
     withdraw,
 )
-from helpdesk.actions.holding import admit, detach, mark_spam, not_spam, reject
+from helpdesk.actions.holding import admit, admit_as, detach, mark_spam, not_spam, reject
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
 from helpdesk.actions.opening import open_ticket
-from helpdesk.actions.people import add_participant, choose_mail, known_or_new, person_for, remove_participant, set_away
+from helpdesk.actions.people import (
+    add_participant,
+    choose_mail,
+    known_or_new,
+    let_take_part,
+    people_for,
+    person_for,
+    remove_participant,
+    set_away,
+)
 from helpdesk.actions.watching import unwatch, watch
 
 __all__ = [
@@ -30,8 +39,10 @@ __all__ = [
     "Refused",
     "add_participant",
     "admit",
+    "admit_as",
     "ask_for_new_address",
     "assign",
+    "came_again",
     "change_address",
     "changing",
     "choose_mail",
@@ -42,10 +53,12 @@ __all__ = [
     "edit_comment",
     "hold",
     "known_or_new",
+    "let_take_part",
     "mark_spam",
     "not_spam",
     "note",
     "open_ticket",
+    "people_for",
     "person_for",
     "rate",
     "read_custom",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from helpdesk import access, notify
@@ -12,7 +13,7 @@ from helpdesk.actions.assigning import assign
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.content import Content, from_markdown, write_comment
 from helpdesk.actions.moving import reopened_status
-from helpdesk.actions.people import add_participant
+from helpdesk.actions.people import add_participant, wrote_from
 from helpdesk.actions.watching import watch
 from helpdesk.files import discard_after_commit
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
@@ -20,12 +21,14 @@ from helpdesk.sla import clocks
 
 
 def customer_comment(
-    ticket: Ticket, author: Person, content: Content, *, via: str, is_history: bool = False
+    ticket: Ticket, author: Person, content: Content, *, via: str, is_history: bool = False, address: str = ""
 ) -> Comment:
     """A customer's public comment. A person's reopens a resolved, pending or closed ticket and tells the assignee;
-    one from an archive does nothing but be there."""
+    one from an archive does nothing but be there. Answers go to the `address` that they wrote from."""
     with changing(ticket) as current:
         comment = write_comment(current, author, content, visibility=Comment.Visibility.PUBLIC, via=via)
+        if address:
+            wrote_from(current, author, address)
         if is_history:
             record(current, "archived", author, comment=comment.pk)
         elif content.is_automatic:
@@ -51,14 +54,20 @@ def received(current: Ticket, comment: Comment) -> None:
 
 
 def hold(ticket: Ticket, author: Person, content: Content, *, reason: str) -> Comment:
-    """A comment that waits for an agent: it changes nothing else, and customers don't see it."""
+    """A comment that waits for an agent, who is told: it changes nothing else, and customers don't see it."""
     with transaction.atomic():
         comment = write_comment(
             ticket, author, content, visibility=Comment.Visibility.HELD, via=Comment.Via.EMAIL, held_reason=reason
         )
         record(ticket, "held", None, comment=comment.pk, sender=str(author), why=reason)
         Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now())
+        notify.held(ticket, comment)
     return comment
+
+
+def came_again(mail: int, at: datetime) -> None:
+    """The same mail again: its comment counts it. It changes nothing else, and nobody is told."""
+    Comment.objects.filter(mail=mail).update(times=F("times") + 1, last_came_at=at)
 
 
 def reply(

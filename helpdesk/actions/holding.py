@@ -7,8 +7,9 @@ from helpdesk import notify, search
 from helpdesk.actions.assigning import held_by
 from helpdesk.actions.commenting import received
 from helpdesk.actions.common import Refused, changing, record
-from helpdesk.actions.people import add_participant
+from helpdesk.actions.people import add_participant, join, wrote_from
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
+from helpdesk.participants import takes_part
 from helpdesk.sla import clocks
 
 
@@ -24,6 +25,27 @@ def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
         if as_participant and comment.author and not comment.author.is_staff:
             add_participant(current, comment.author, Participant.Role.CC, source="admitted", actor=actor)
         if comment.author and not comment.author.is_staff and not comment.is_automatic:
+            received(current, comment)
+
+
+def admit_as(comment: Comment, person: Person, *, actor: Person) -> None:
+    """The held mail is a participant's, written from another address: the address is theirs from now on, and the mail a
+    public comment by them. Refused where the address belongs to somebody with an account."""
+    with changing(comment.ticket) as current:
+        comment.refresh_from_db()
+        if comment.visibility != Comment.Visibility.HELD or comment.rejected_at or comment.author is None:
+            raise Refused("This mail is not held any more.")
+        if not takes_part(current.pk, person):
+            raise Refused(f"{person} does not take part in this ticket.")
+        address = comment.author.email
+        join(comment.author, person)
+        comment.refresh_from_db()
+        comment.visibility = Comment.Visibility.PUBLIC
+        comment.save(update_fields=["visibility"])
+        wrote_from(current, person, address)
+        record(current, "address-added", actor, name=str(person), address=address)
+        record(current, "admitted", actor, comment=comment.pk, sender=address)
+        if not comment.is_automatic:
             received(current, comment)
 
 

@@ -1,6 +1,6 @@
 """A new ticket."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -37,10 +37,15 @@ def open_ticket(
     priority: int = Ticket.Priority.NORMAL,
     category: Category | None = None,
     is_history: bool = False,
+    address: str = "",
+    asks_to_add: Sequence[Sequence[str]] = (),
+    quote: bool = True,
 ) -> tuple[Ticket, Comment]:
     """A ticket with its first comment, participants, event and acknowledgement, in one transaction.
 
-    `number` is a reserved ticket id. `cc` may write into the ticket and get its answers, except staff.
+    `number` is a reserved ticket id. `cc` may write into the ticket and get its answers, except staff; `asks_to_add`
+    ([name, address]) wait for an agent to let them. `address` is the one that the requester wrote from. Without `quote`
+    the acknowledgement does not repeat what was written.
     """
     now = at or timezone.now()
     with transaction.atomic(savepoint=False):
@@ -54,14 +59,19 @@ def open_ticket(
         others = {person.pk: person for person in cc if not person.is_staff and person.pk != requester.pk}
         Participant.objects.bulk_create(
             [
-                Participant(ticket=ticket, person=requester, role=Participant.Role.REQUESTER, source="requester"),
+                Participant(
+                    ticket=ticket, person=requester, role=Participant.Role.REQUESTER, source="requester",
+                    address="" if address == requester.email else address,
+                ),
                 *(
                     Participant(ticket=ticket, person=person, role=Participant.Role.CC, source="first mail")
                     for person in others.values()
                 ),
             ]
-        )
+        )  # fmt: skip
         comment = write_comment(ticket, requester, content, visibility=Comment.Visibility.PUBLIC, via=via)
+        if asks_to_add:
+            Comment.objects.filter(pk=comment.pk).update(asks_to_add=[list(found) for found in asks_to_add])
         if ticket.team_id:
             Assignment.objects.create(ticket=ticket, team_id=ticket.team_id, started_at=now)
         if is_history:
@@ -77,7 +87,7 @@ def open_ticket(
         if follows:
             record(follows, "followed-up", actor, by=ticket.pk)
         if acknowledge and mailbox.send_acknowledgement:
-            notify.acknowledgement(ticket, comment)
+            notify.acknowledgement(ticket, comment, quote=quote)
         if ticket.team and ticket.team.strategy != Team.Strategy.MANUAL:
             ring("tasks.sla.route", ticket.pk)
         alerts.for_team(ticket.team, "opened", ticket, f"New ticket #{ticket.pk}: {ticket.subject}", comment.text)

@@ -1,6 +1,6 @@
 """People come from the mail they write, or from an agent who adds them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from helpdesk import people
 from helpdesk.actions.common import Refused, record
 from helpdesk.kinds import To, muteable
-from helpdesk.models import Participant, Person, Ticket
+from helpdesk.models import Comment, Participant, Person, PersonAddress, Ticket, Watcher
 from helpdesk.models.person import STAFF_ROLES
 
 
@@ -35,6 +35,30 @@ def known_or_new(found: Person | None, address: str, name: str = "", language: s
         return Person.objects.get(email=address.lower())
 
 
+def people_for(wanted: Mapping[str, tuple[str, str]]) -> dict[str, Person]:
+    """`person_for` for all of them at once: address → (name, language); the people by address in lower case.
+
+    In a few statements, and in one order for everybody: of two workers that want the same people, one waits for the
+    other, and neither for each other. Raises ValueError for what is no address; then nobody is made.
+    """
+    wanted = {address.strip().lower(): known_by for address, known_by in wanted.items()}
+    if not all("@" in address for address in wanted):
+        raise ValueError("email: must be an e-mail address")
+    found = people.find_all(wanted)
+    if missing := sorted(wanted.keys() - found.keys()):
+        new = [Person(email=email, name=wanted[email][0][:200], language=wanted[email][1]) for email in missing]
+        for person in new:
+            person.set_unusable_password()
+        # What another worker is making is waited for here, and read below.
+        Person.objects.bulk_create(new, ignore_conflicts=True, batch_size=500)
+        found |= people.find_all(missing)
+    # Two addresses may be one person's.
+    once = {person.pk: person for person in found.values()}
+    for address, person in sorted(found.items(), key=lambda item: item[1].pk):
+        known_or_new(once[person.pk], address, *wanted[address])
+    return {address: once[found[address].pk] for address in wanted}
+
+
 def add_participant(ticket: Ticket, person: Person, role: str, *, source: str, actor: Person | None) -> bool:
     """Lets a person write into the ticket and sends them its answers; False where they could already."""
     _, created = Participant.objects.get_or_create(
@@ -43,6 +67,56 @@ def add_participant(ticket: Ticket, person: Person, role: str, *, source: str, a
     if created and role != Participant.Role.REQUESTER:
         record(ticket, "participant-added", actor, person=person.pk, name=str(person), source=source)
     return created
+
+
+def wrote_from(ticket: Ticket, person: Person, address: str) -> None:
+    """Answers to that participant go to the address from which they wrote last."""
+    other = "" if address == person.email else address
+    Participant.objects.filter(ticket=ticket, person=person).exclude(address=other).update(address=other)
+
+
+def let_take_part(comment: Comment, *, actor: Person, yes: bool) -> int:
+    """What an agent says of the people in To and Cc of a first mail that names too many: all of them take part from now
+    on, or nobody does. How many there are; 0 where somebody has decided already."""
+    with transaction.atomic():
+        waiting = Comment.objects.filter(pk=comment.pk).exclude(asks_to_add=[])
+        asked: list[list[str]] = waiting.values_list("asks_to_add", flat=True).first() or []
+        if not asked or not waiting.update(asks_to_add=[]):
+            return 0
+        if yes:
+            met = people_for({address: (name, "") for name, address in asked})
+            theirs = set(Participant.objects.filter(ticket=comment.ticket).values_list("person", flat=True))
+            Participant.objects.bulk_create(
+                [
+                    Participant(ticket=comment.ticket, person=person, role=Participant.Role.CC, source="first mail")
+                    for person in {person.pk: person for person in met.values()}.values()
+                    if person.pk not in theirs and not person.is_staff
+                ],
+                ignore_conflicts=True,
+            )
+        record(comment.ticket, "people-let-in" if yes else "people-left-out", actor, number=len(asked))
+    return len(asked)
+
+
+def join(other: Person, person: Person) -> None:
+    """`other`, who has only written mail, is `person` under a further address: what is theirs is the person's.
+
+    Refused where `other` is staff or has an account of their own.
+    """
+    if other.pk == person.pk:
+        return
+    if other.is_staff or person.is_staff or other.username or other.has_usable_password() or not other.is_active:
+        raise Refused(f"{other.email} has an account of its own.", "person")
+    with transaction.atomic():
+        for model, unique in ((Participant, "ticket"), (Watcher, "ticket")):
+            has = model._default_manager.filter(person=person).values(unique)
+            model._default_manager.filter(person=other, **{f"{unique}__in": has}).delete()
+        for relation in Person._meta.related_objects:
+            if relation.one_to_many and not relation.many_to_many:
+                name = relation.field.name
+                relation.related_model._base_manager.filter(**{name: other}).update(**{name: person})
+        other.delete()
+        PersonAddress.objects.create(person=person, address=other.email)
 
 
 def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool:

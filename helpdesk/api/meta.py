@@ -70,7 +70,8 @@ class Ledger(APIView):
             {
                 "day": serializers.DateField(), "mailbox": serializers.CharField(), "arrived": serializers.IntegerField(),
                 "columns": serializers.DictField(child=serializers.IntegerField()),
-                "ignored": serializers.DictField(child=serializers.IntegerField()),
+                "quarantined": serializers.DictField(child=serializers.IntegerField()),
+                "to_look_at": serializers.IntegerField(),
             },
             many=True,
         )
@@ -82,7 +83,8 @@ class Ledger(APIView):
             [
                 {
                     "day": line.day, "mailbox": line.mailbox, "arrived": line.arrived,
-                    "columns": {name: line.columns[name] for name in ledger.COLUMNS}, "ignored": dict(line.ignored),
+                    "columns": {name: line.columns[name] for name in ledger.COLUMNS}, "quarantined": dict(line.quarantined),
+                    "to_look_at": line.to_look_at,
                 }
                 for line in ledger.lines()
             ]

@@ -31,6 +31,15 @@ class Comment(models.Model):
     quoted_text = models.TextField(blank=True)
     quoted_html = models.TextField(blank=True)
     is_automatic = models.BooleanField(default=False, help_text="An auto-reply: it reopens and notifies nobody.")
+    times = models.PositiveIntegerField(default=1, help_text="How often the same mail came.")
+    last_came_at = models.DateTimeField(null=True, help_text="When it came last, where it came again.")
+    shown_to = models.JSONField(
+        default=list, help_text="[name, address] of who gets an answer, as To and Cc show them."
+    )
+    asks_to_add = models.JSONField(
+        default=list,
+        help_text="[name, address] of those in To and Cc whom nobody has let take part: they were too many.",
+    )
     held_reason = models.CharField(max_length=100, blank=True)
     edited_at = models.DateTimeField(null=True, blank=True)
     rejected_at = models.DateTimeField(null=True, blank=True)
@@ -38,7 +47,13 @@ class Comment(models.Model):
 
     class Meta:
         ordering = ["created_at", "id"]
-        indexes = [models.Index(fields=["ticket", "created_at", "id"], name="comment_order")]
+        indexes = [
+            models.Index(fields=["ticket", "created_at", "id"], name="comment_order"),
+            models.Index(
+                fields=["visibility", "ticket"], name="comment_held",
+                condition=models.Q(visibility="held", rejected_at__isnull=True),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"comment {self.pk}"

@@ -33,7 +33,6 @@ class OutboundMail(models.Model):
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="outbound")
     to_address = AddressField()
     to_name = models.CharField(max_length=200, blank=True)
-    cc = models.JSONField(default=list, help_text="The others who get it, as they are shown in To and Cc.")
     from_name = models.CharField(max_length=200, blank=True)
     subject = models.CharField(max_length=600)
     text = models.TextField()

@@ -2,6 +2,7 @@ from django.db import models
 from django.utils import timezone
 
 from helpdesk.models.ticket import Ticket
+from inbound.fields import AddressField
 
 
 class Participant(models.Model):
@@ -15,7 +16,12 @@ class Participant(models.Model):
     person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="participations")
     role = models.CharField(max_length=10, choices=Role.choices)
     source = models.CharField(max_length=30, help_text="Where they come from: first mail, an agent, a merge.")
+    address = AddressField(
+        blank=True, help_text="The one of their addresses that they last wrote from; empty: the main one."
+    )
     created_at = models.DateTimeField(default=timezone.now)
+
+    reply_to: str  # where answers go, as `helpdesk.participants.readers` fills it in
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ticket", "person"], name="participant_once")]

@@ -46,6 +46,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "comments": [c for c in comments if c.visibility != Comment.Visibility.HELD],
         "held": [c for c in held if not c.rejected_at],
         "rejected": [c for c in held if c.rejected_at],
+        "asking": access.comments(request.user, found).exclude(asks_to_add=[]).first(),
         "hidden": hidden,
         "history": lines(found),
         "sla": explain.lines(found),
@@ -170,6 +171,17 @@ def change_people(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def asked(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whether the many people of a first mail's To and Cc take part."""
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    comment = access.comments(request.user, found).exclude(asks_to_add=[]).first()
+    if comment is not None:
+        actions.let_take_part(comment, actor=request.user, yes="yes" in request.POST)
+    return _back(found)
+
+
+@require_POST
 def take_back(request: HttpRequest, pk: int) -> HttpResponse:
     """Undo: what was written goes back into the reply box."""
     assert access.is_staff(request.user)
@@ -250,6 +262,13 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if decision in {"admit", "admit-participant"}:
             actions.admit(comment, actor=request.user, as_participant=decision == "admit-participant")
+        elif decision.startswith("also-") and decision[5:].isdigit():
+            person = access.participant(found, int(decision[5:18]))
+            if person is not None:
+                actions.admit_as(comment, person, actor=request.user)
+                messages.success(
+                    request, f"{comment.mail.from_address if comment.mail else 'This'} is {person} from now on."
+                )
         elif decision == "reject":
             actions.reject(comment, actor=request.user)
         elif decision == "detach":

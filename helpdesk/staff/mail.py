@@ -15,10 +15,10 @@ from django.views.decorators.http import require_GET, require_POST
 from helpdesk import access, ledger
 from helpdesk.downloads import download
 from helpdesk.kinds import KINDS
-from inbound import store
+from helpdesk.staff import look
+from inbound import readers, store
+from inbound.addresses import KIND_HEADER
 from inbound.models import InboundMail
-from inbound.reading.classify import OUR_HEADER
-from inbound.reading.received import hops
 
 SHOWN_SOURCE = 500_000
 WITHHELD = "Withheld: this mail holds a code or a link that signs in."
@@ -32,7 +32,8 @@ def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Mail {mail.pk}",
         "mail": mail,
-        "hops": hops(raw),
+        "why": look.why(mail) if mail.state in {"quarantined", "failed"} else "",
+        "hops": readers.hops(raw),
         "source": raw[:SHOWN_SOURCE].decode("utf-8", "replace"),
         "is_cut": len(raw) > SHOWN_SOURCE,
         "has_raw": mail.raw is not None,
@@ -54,11 +55,17 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def again(request: HttpRequest, pk: int) -> HttpResponse:
-    """Runs a failed mail again, or lets a quarantined or ignored one through."""
+    """Makes a ticket of a mail that waits to be looked at, dismisses it, or runs a failed one again."""
     mail = _mail(request, pk)
-    force = mail.state == InboundMail.State.QUARANTINED
-    if store.requeue([mail], force=force):
-        messages.success(request, "It is being processed again.")
+    deed = request.POST.get("do", "")
+    if deed == "dismiss":
+        done = store.dismiss(InboundMail.objects.filter(pk=pk), by=str(request.user))
+        words = "It is dismissed."
+    else:
+        done = store.requeue([mail], force=deed == "ticket" or mail.state == InboundMail.State.QUARANTINED)
+        words = "It is being processed again."
+    if done:
+        messages.success(request, words)
     else:
         messages.warning(request, "There is nothing to do: this mail is done.")
     return redirect("admin:inbound_mail", pk)
@@ -90,7 +97,7 @@ def sent_mail_file(request: HttpRequest, name: str) -> HttpResponse:
     raw = (_folder() / name).read_bytes()
     parsed = message_from_bytes(raw, policy=email_policy.default)
     text = parsed.get_body(("plain",))
-    kind = KINDS.get(str(parsed[OUR_HEADER] or ""))
+    kind = KINDS.get(str(parsed[KIND_HEADER] or ""))
     is_secret = kind is not None and kind.is_secret
     context = {
         **admin.site.each_context(request),

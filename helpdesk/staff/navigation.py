@@ -8,7 +8,7 @@ from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
 from helpdesk import access
-from helpdesk.staff import queues
+from helpdesk.staff import look, queues
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -16,7 +16,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         return []
     groups: list[dict[str, Any]] = [
         {"title": "Tickets", "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar]},
-        {"title": "Mail", "separator": True, "items": [_model("Incoming", "mail", "inbound_inboundmail")]},
+        {
+            "title": "Mail",
+            "separator": True,
+            "items": [_to_look_at(), _model("Incoming", "mail", "inbound_inboundmail")],
+        },
     ]
     groups[1]["items"] += [{"title": "Ledger", "icon": "balance", "link": reverse("admin:ledger")}]
     groups[1]["items"] += [{"title": "Mail to me", "icon": "notifications", "link": reverse("admin:me")}]
@@ -72,6 +76,13 @@ def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
     }
     if number := queues.count(request.user, queue):
         item |= {"badge": number, "badge_variant": "primary"}
+    return item
+
+
+def _to_look_at() -> dict[str, Any]:
+    item: dict[str, Any] = {"title": "To look at", "icon": "visibility", "link": reverse("admin:to_look_at")}
+    if number := look.count():
+        item |= {"badge": str(number), "badge_variant": "warning"}
     return item
 
 

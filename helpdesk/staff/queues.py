@@ -30,6 +30,7 @@ QUEUES = [
     Queue("open", "Unassigned", "inbox", lambda rows, me: rows.filter(status=S.OPEN)),
     Queue("mine", "Mine", "assignment_ind", lambda rows, me: rows.filter(assignee=me, is_unsolved__in=[True])),
     Queue("unsolved", "All unsolved", "confirmation_number", lambda rows, me: rows.filter(is_unsolved__in=[True])),
+    Queue("held", "Held", "gpp_maybe", lambda rows, me: rows.filter(pk__in=access.held())),
     Queue(
         "breached",
         "Missed their time",

@@ -17,7 +17,7 @@ class StaffSite(UnfoldAdminSite):
         return access.is_staff(request.user)
 
     def extra_urls(self) -> list[URLPattern | URLResolver]:
-        from helpdesk.staff import conversation, mail, me, texts, tickets
+        from helpdesk.staff import conversation, look, mail, me, texts, tickets
 
         def page(route: str, view: Any, name: str) -> Any:
             return path(route, self.admin_view(view), name=name)
@@ -47,6 +47,9 @@ class StaffSite(UnfoldAdminSite):
             page("mail/<int:pk>/", mail.inbound_mail, "inbound_mail"),
             page("mail/<int:pk>/source/", mail.source, "mail_source"),
             page("mail/<int:pk>/again/", mail.again, "mail_again"),
+            page("to-look-at/", look.to_look_at, "to_look_at"),
+            page("to-look-at/decide/", look.decide, "to_look_at_decide"),
+            page("tickets/<int:pk>/asked/", conversation.asked, "ticket_asked"),
             page("ledger/", mail.ledger_page, "ledger"),
             page("sent-mail/", mail.sent_mail, "sent_mail"),
             page("sent-mail/<str:name>/", mail.sent_mail_file, "sent_mail_file"),

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 
 # What the label means in practice: supersets first (WHATWG's table), then names only mail knows.
 SUPERSETS = {
@@ -46,20 +47,20 @@ SUPERSETS = {
 
 def decode(data: bytes, label: str = "") -> str:
     """`data` as text in the charset called `label`, by its content where the label is wrong or missing."""
-    label = re.sub(r"[\"'\s]", "", label).lower()
+    label = re.sub(r"[\"'\s]", "", label[:100]).lower()
     if label in {"us-ascii", "ascii", "ansi_x3.4-1968"} or not label:
         if _is_iso_2022(data):
             label = "iso-2022-jp"
         elif (text := _strictly(data, "utf-8")) is not None:
             return text
-    codec = SUPERSETS.get(label, label)
-    if codec and _known(codec):
+    codec = _codec(SUPERSETS.get(label, label))
+    if codec:
         if (text := _strictly(data, codec)) is not None:
             return text
         if codec != "cp1252":  # else guess below: most mislabelled mail is UTF-8
             if (text := _strictly(data, "utf-8")) is not None:
                 return text
-            return data.decode(codec, "replace")
+            return _leniently(data, codec)
     if (text := _strictly(data, "utf-8")) is not None:
         return text
     return data.decode("cp1252", "replace")
@@ -77,12 +78,24 @@ def _is_iso_2022(data: bytes) -> bool:
     return b"\x1b$" in data and all(byte < 0x80 for byte in data[:4000])
 
 
-def _known(codec: str) -> bool:
+@lru_cache(maxsize=500)  # a label that is none is looked for on disk each time
+def _codec(label: str) -> str:
+    """The codec of that name for text, or ""."""
     try:
-        # "hex", "zip" and the like are codecs too, but not of text.
-        return codecs.lookup(codec)._is_text_encoding and codec not in {"idna", "punycode", "undefined"}
+        found = codecs.lookup(label) if label else None
+        # "hex", "zip" and the like are codecs too, but not of text; idna and punycode are not of bodies.
+        if found is None or not found._is_text_encoding or found.name in {"idna", "punycode", "undefined"}:
+            return ""
     except (LookupError, ValueError):
-        return False
+        return ""
+    return label
+
+
+def _leniently(data: bytes, codec: str) -> str:
+    try:
+        return data.decode(codec, "replace")
+    except (UnicodeError, ValueError):  # a codec that knows no replacing
+        return data.decode("cp1252", "replace")
 
 
 def _strictly(data: bytes, codec: str) -> str | None:

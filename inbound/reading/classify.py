@@ -1,15 +1,15 @@
-"""What a mail is: a person's, a machine's, a bounce, a list's, or our own come back.
+"""What a mail is: a person's, a machine's, a bounce or a list's.
 
-The answer is a value with a named reason. A null return path alone proves nothing: bounces carry it,
-and so do vacation notices.
+The answer is a value with a named reason. Words prove nothing: people write about deliveries that failed and about
+being out of toner. A mail is a machine's by a sign in its structure (a header that no mail program writes, the null
+sender, a daemon's address, a report's parts); words alone withhold our acknowledgement, no more.
 """
 
 import re
 from collections.abc import Collection
 
 from inbound.reading.message import Envelope, Kind, ParsedMail, Verdict
-
-OUR_HEADER = "X-Helpdesk-Mail"  # on every mail we send, so that it is known when it comes back
+from inbound.reading.sender import names_a_form
 
 _DAEMONS = re.compile(
     r"^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|mdaemon|mailer|bounces?|bounce[-_]notification|mailmaster"
@@ -49,85 +49,133 @@ _AUTO_LOCAL_PARTS = re.compile(
 )
 
 
-def classify(parsed: ParsedMail, envelope: Envelope, ours: Collection[str]) -> Verdict:
-    """`ours` are our mailbox addresses in lower case. The order matters: the surest signs first."""
-    if reason := _own_mail(parsed, ours):
-        return Verdict(Kind.LOOP, *reason)
-    if reason := _bounce(parsed, envelope):
-        return Verdict(Kind.BOUNCE, *reason)
-    if reason := _auto_reply(parsed):
+# What only an automatic reply has for its whole subject, or before a colon.
+_SAYS_IT_IS_AUTOMATIC = re.compile(
+    r"""(?:(?:re|aw|sv|antw)\ ?:\ ?)?\[?(?:auto(?:matic|mated)?[\ -]?(?:reply|response|answer)|automatische\ (?:antwort|empfangsbestätigung)
+      |abwesenheits(?:notiz|nachricht|meldung|assistent)|réponse\ automatique|message\ d['’]absence|respuesta\ automática|out\ of\ (?:the\ )?office(?:\ (?:auto)?reply)?
+      |ooo|resposta\ automática|risposta\ automatica|automatisch\ antwoord|autosvar|automatiskt\ svar|automatisk\ svar|自动回复|自動回覆|自動応答|自動返信
+      |автоответ|autoodpowiedź|automatická\ odpověď)(?:\ ?[:：\]]|$)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def classify(parsed: ParsedMail, envelope: Envelope, ours: Collection[str], *, signed_path: bool = False) -> Verdict:
+    """`ours` are our mailbox addresses in lower case. `signed_path`: it came to the return path that only those know
+    who got a certain mail of ours. The order matters: the surest signs first."""
+    if bounce := _bounce(parsed, envelope, signed_path=signed_path):
+        return bounce
+    if reason := _auto_reply(parsed, envelope):
         return Verdict(Kind.AUTO_REPLY, *reason)
-    if list_id := parsed.header("list-id") or parsed.header("list-post"):
+    by_our_list = _is_our_list(parsed, ours)
+    if not by_our_list and (list_id := parsed.header("list-id") or parsed.header("list-post")):
         return Verdict(Kind.LIST, "list-header", list_id[:200])
-    if reason := _automatic(parsed, envelope):
+    if reason := _automatic(parsed, envelope, ours, by_our_list=by_our_list):
         return Verdict(Kind.AUTOMATIC, *reason)
+    if reason := _wants_no_answer(parsed):
+        return Verdict(Kind.PERSON, *reason, is_quiet=True)
     return Verdict(Kind.PERSON, "no-sign-of-a-machine")
 
 
-def _own_mail(parsed: ParsedMail, ours: Collection[str]) -> tuple[str, str] | None:
-    if parsed.header(OUR_HEADER):
-        return "our-own-header", parsed.header(OUR_HEADER)[:100]
-    if parsed.from_.address in ours:
-        return "from-our-mailbox", parsed.from_.address
-    return None
-
-
-def _bounce(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None:
+def _bounce(parsed: ParsedMail, envelope: Envelope, *, signed_path: bool) -> Verdict | None:
     content_type = parsed.header("content-type").lower()
     if content_type.startswith("multipart/report"):
         if "feedback-report" in content_type or "disposition-notification" in content_type:
             return None
-        if "delivery-status" in content_type or _has_part(parsed, "message/delivery-status"):
-            return "delivery-status-report", content_type[:120]
+        if "delivery-status" in content_type or _has_part(parsed, *_STATUS_PARTS):
+            return Verdict(Kind.BOUNCE, "delivery-status-report", content_type[:120])
     if _has_part(parsed, "message/feedback-report"):
         return None
-    if _has_part(parsed, "message/delivery-status", "message/global-delivery-status"):
-        return "delivery-status-part", ""
     if failed := parsed.header("x-failed-recipients"):
-        return "failed-recipients-header", failed[:200]
-    if "auto-replied" in parsed.header("auto-submitted").lower() and not _from_daemon(parsed):
-        return None
-    if _AUTO_SUBJECTS.match(parsed.subject):
+        return Verdict(Kind.BOUNCE, "failed-recipients-header", failed[:200])
+    from_daemon, machine = _from_daemon(parsed), _machine_made(parsed, envelope)
+    if machine and _has_part(parsed, *_STATUS_PARTS):
+        return Verdict(Kind.BOUNCE, "delivery-status-part", machine)
+    if not (machine or signed_path) or (_auto_reply(parsed, envelope) and not from_daemon):
         return None
     subject = _BOUNCE_SUBJECTS.search(parsed.subject)
-    if _from_daemon(parsed) and (subject or _speaks_of_failure(parsed.text)):
-        return "mail-daemon", parsed.from_.address
-    if subject and (_null_sender(parsed, envelope) or _speaks_of_failure(parsed.text)) and _returns_mail(parsed):
-        return "bounce-subject", subject[0]
+    words = subject[0] if subject else _speaks_of_failure(parsed.text)
+    if signed_path and (words or machine == "null sender"):
+        return Verdict(Kind.BOUNCE, "signed-return-path", words, is_sure=bool(machine))
+    returns = _returns_mail(parsed)
+    if returns and machine == "null sender":
+        return Verdict(Kind.BOUNCE, "returned-mail", machine)
+    if not words or _AUTO_SUBJECTS.match(parsed.subject):
+        return None
+    if from_daemon or (subject and returns):
+        return Verdict(Kind.BOUNCE, "mail-daemon" if from_daemon else "returned-mail", machine, is_sure=returns)
     return None
 
 
-def _auto_reply(parsed: ParsedMail) -> tuple[str, str] | None:
+_STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
+
+
+def _machine_made(parsed: ParsedMail, envelope: Envelope) -> str:
+    """The sign that no person's mail program made this, or ""."""
+    if _from_daemon(parsed):
+        return parsed.from_.address or parsed.from_.name
+    if _null_sender(parsed, envelope):
+        return "null sender"
+    if not parsed.from_.address:
+        return "no sender"  # every mail program writes From
+    submitted = _keyword(parsed.header("auto-submitted"))
+    return f"auto-submitted {submitted}" if submitted and submitted != "no" else ""
+
+
+def _auto_reply(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None:
     submitted = _keyword(parsed.header("auto-submitted"))
     if submitted == "auto-replied":
         return "auto-submitted", submitted
-    for name in (
-        "x-autoreply",
-        "x-autorespond",
-        "x-autoresponder",
-        "x-auto-reply",
-        "x-vacation",
-        "x-mailer-autoresponder",
-    ):
+    for name in _AUTO_REPLY_HEADERS:
         if name in parsed.headers and parsed.header(name).lower() != "no":
             return "auto-reply-header", name
-    if parsed.header("precedence").lower() in {"auto_reply", "auto-reply"}:
-        return "precedence", parsed.header("precedence")
-    if parsed.header("x-auto-response-suppress").lower() == "all" and _AUTO_SUBJECTS.match(parsed.subject):
-        return "auto-response-suppress", parsed.subject[:100]
-    if parsed.header("return-path").strip() == "<>" and _AUTO_SUBJECTS.match(parsed.subject):
-        return "null-sender-and-subject", parsed.subject[:100]
+    precedence = parsed.header("precedence").lower()
+    if precedence in {"auto_reply", "auto-reply"}:
+        return "precedence", precedence
     if match := _AUTO_SUBJECTS.match(parsed.subject):
-        return "auto-reply-subject", match[0][:100]
+        # RFC 3834 5: half of the responders set no Auto-Submitted, but one of these.
+        if _suppresses(parsed):
+            return "auto-response-suppress", match[0][:100]
+        if _null_sender(parsed, envelope):
+            return "null-sender-and-subject", match[0][:100]
+        if precedence in {"bulk", "junk"}:
+            return "precedence-and-subject", match[0][:100]
     return None
 
 
-def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None:
+_AUTO_REPLY_HEADERS = (
+    "x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation", "x-mailer-autoresponder",
+)  # fmt: skip
+
+
+def _wants_no_answer(parsed: ParsedMail) -> tuple[str, str] | None:
+    """Signs too weak to call it a machine's, and strong enough not to send it an automatic mail."""
+    if _suppresses(parsed):
+        return "auto-response-suppress", parsed.header("x-auto-response-suppress")[:100]
+    if match := _SAYS_IT_IS_AUTOMATIC.match(parsed.subject):
+        return "words-of-an-automatic-reply", match[0][:100]
+    return None
+
+
+def _suppresses(parsed: ParsedMail) -> bool:
+    """[MS-OXCMAIL] 2.1.3.2.20: what its sender does not want to get in answer."""
+    asked = {word.strip() for word in parsed.header("x-auto-response-suppress").lower().split(",")}
+    return bool(asked & {"all", "autoreply", "oof"})
+
+
+def _is_our_list(parsed: ParsedMail, ours: Collection[str]) -> bool:
+    """Whether the list is our own address: a Google Group that the mailbox is, say. Who writes to it writes to us."""
+    named = f"{parsed.header('list-id')} {parsed.header('list-post')}".lower()
+    return any(address in named or address.replace("@", ".") in named for address in ours)
+
+
+def _automatic(
+    parsed: ParsedMail, envelope: Envelope, ours: Collection[str], *, by_our_list: bool
+) -> tuple[str, str] | None:
     submitted = _keyword(parsed.header("auto-submitted"))
     if submitted and submitted != "no":
         return "auto-submitted", submitted
     precedence = parsed.header("precedence").lower()
-    if precedence in {"bulk", "junk", "list"}:
+    if precedence in {"bulk", "junk"} or (precedence == "list" and not by_our_list):
         return "precedence", precedence
     if _has_part(parsed, "message/disposition-notification") or "disposition-notification" in parsed.header(
         "content-type"
@@ -135,12 +183,14 @@ def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None
         return "read-receipt", ""
     if _has_part(parsed, "message/feedback-report"):
         return "feedback-report", ""
-    if parsed.header("list-unsubscribe"):
+    if parsed.header("list-unsubscribe") and not by_our_list:
         return "bulk-mail", "List-Unsubscribe"
     if parsed.header("feedback-id") or parsed.header("x-campaign") or parsed.header("x-campaignid"):
         return "bulk-mail", "campaign header"
     if _null_sender(parsed, envelope):
         return "null-sender", ""
+    if names_a_form(parsed, ours):
+        return None  # a form speaks for the person whom it names
     if _AUTO_LOCAL_PARTS.match(parsed.from_.address) or _from_daemon(parsed):
         return "no-reply-address", parsed.from_.address
     return None
@@ -148,7 +198,7 @@ def _automatic(parsed: ParsedMail, envelope: Envelope) -> tuple[str, str] | None
 
 def _keyword(value: str) -> str:
     """Auto-Submitted's keyword, without the parameters and comments that may follow (RFC 3834 section 5)."""
-    return re.split(r"[;(\s]", value.strip().lower())[0]
+    return re.split(r"[;(\s]", value[:200].strip().lower())[0]
 
 
 def _has_part(parsed: ParsedMail, *kinds: str) -> bool:
@@ -161,9 +211,10 @@ def _from_daemon(parsed: ParsedMail) -> bool:
 
 
 def _null_sender(parsed: ParsedMail, envelope: Envelope) -> bool:
-    if envelope.rcpt_tos:
+    """Whether the envelope's sender is the null one. Where nobody told us, Return-Path does (RFC 5321 4.4)."""
+    if envelope.mail_from is not None:
         return not envelope.mail_from
-    return parsed.header("return-path").replace(" ", "") in {"<>", "<MAILER-DAEMON>"}
+    return parsed.header("return-path").replace(" ", "").lower() in {"<>", "<mailer-daemon>"}
 
 
 _FAILURE = re.compile(
@@ -175,17 +226,18 @@ _FAILURE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _RETURNED = re.compile(
-    r"^[\s>]*(?:Received|Message-ID|Return-Path|From|Subject|To)\s?:\s?\S.*\n(?:.*\n){0,12}?[\s>]*(?:Subject|To|Date|Message-ID|From)\s?:",
+    r"^[ \t>]*+(?:Received|Message-ID|Return-Path|From|Subject|To)\s?:[ \t]?\S.*+\n(?:.*+\n){0,12}?[ \t>]*+(?:Subject|To|Date|Message-ID|From)\s?:",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
-def _speaks_of_failure(text: str) -> bool:
-    return bool(_FAILURE.search(text[:20_000]))
+def _speaks_of_failure(text: str) -> str:
+    found = _FAILURE.search(text[:20_000])
+    return found[0][:100] if found else ""
 
 
 def _returns_mail(parsed: ParsedMail) -> bool:
-    """Whether the mail carries (part of) the mail that failed, or names an SMTP answer."""
+    """Whether the mail carries (part of) the mail that failed."""
     if _has_part(parsed, "message/rfc822", "text/rfc822-headers", "message/partial", "message/global"):
         return True
-    return bool(_RETURNED.search(parsed.text[:50_000])) or bool(re.search(r"\b[45]\d\d\b", parsed.text[:20_000]))
+    return bool(_RETURNED.search(parsed.text[:50_000]))

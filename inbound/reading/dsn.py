@@ -12,9 +12,14 @@ from inbound.reading import headers
 from inbound.reading.body import html_to_text
 from inbound.reading.charset import clean, decode
 from inbound.reading.message import DeliveryReport, FailedRecipient
-from inbound.reading.parse import content_type, payload, read_structure
+from inbound.reading.parse import payload
+from inbound.reading.structure import content_type, raw_header, read_structure
 
-_ADDRESS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
+_LOCAL = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~.-"
+# From the first of its letters, and with as many as an address may have: what is read is not read again.
+_ADDRESS = rf"(?<![{_LOCAL}])[{_LOCAL}]{{1,128}}+@[A-Za-z0-9](?:[A-Za-z0-9.-]{{0,253}}[A-Za-z0-9])?"
+MAX_TEXT = 50_000  # characters of a report's words
+MAX_NAMED = 50  # recipients that are looked for in words
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.:])([45])[0-5]\d(?:[ -]|$)", re.MULTILINE)
 _WARNING = re.compile(
@@ -36,7 +41,7 @@ def report(raw: bytes) -> DeliveryReport | None:
     if found := tuple(_from_delivery_status(message)):
         return DeliveryReport(_unique(found), original)
     text = _explanation(message)
-    words = f"{headers.text(str(message.get('Subject', '')))}\n{text}"
+    words = f"{headers.text(raw_header(message, 'subject'))}\n{text}"
     action = "delayed" if _WARNING.search(words) and not _GAVE_UP.search(words) else "failed"
     status = _status(text)
     named = _from_failed_recipients_header(message) or _from_text(message, text)
@@ -86,16 +91,16 @@ def _blocks(part: Message) -> Iterator[dict[str, str]]:
 
 
 def _loose_blocks(text: str) -> Iterator[dict[str, str]]:
-    for chunk in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
-        folded = re.sub(r"\n[ \t]+", " ", chunk)
-        fields = dict(re.findall(r"^([A-Za-z-]+)\s*:\s*(.*)$", folded, re.MULTILINE))
+    for chunk in re.split(r"\n\s*+\n", _squeezed(text)):
+        folded = re.sub(r"\n[ \t]++", " ", chunk)
+        fields = dict(re.findall(r"^([A-Za-z-]{1,60}+)[ \t]*+:[ \t]*+(.*)$", folded, re.MULTILINE))
         if fields:
             yield {name.lower(): headers.one_line(value) for name, value in fields.items()}
 
 
 def _field_address(value: str) -> str:
     """`rfc822; joe@example.com` → joe@example.com, with what mail systems add or leave out."""
-    value = value.partition(";")[2] or value
+    value = value.partition(";")[2][:1000] or value[:1000]
     if value.strip().upper().startswith("IMCEA"):
         return ""
     found = re.search(_ADDRESS, value)
@@ -106,20 +111,24 @@ def _field_address(value: str) -> str:
 
 
 def _from_failed_recipients_header(message: Message) -> list[str]:
-    value = headers.text(", ".join(str(v) for v in message.get_all("X-Failed-Recipients", [])))
+    value = headers.text(", ".join(str(v) for v in message.get_all("X-Failed-Recipients", []))[: headers.MAX_TEXT])
     return [found.lower() for found in re.findall(_ADDRESS, value)]
 
 
+# What stands over a returned mail, without the marks before it; some only where dashes are among these.
 _RETURNED_MAIL = re.compile(
-    r"""^(?:[\s>#*|-]*(?:
-        -+\s*(?:below\ this\ line\ is\ a\ copy|this\ is\ a\ copy\ of|the\ unsent\ message|original\ (?:message|mail|headers)|returned\ (?:message|mail)|unsent\ message|message\ (?:header|text|body|follows)|start\ of\ (?:returned|message)|the\ header\ of\ the\ original|your\ (?:message|mail)|header).*
-      | (?:your|the)\ (?:original\ )?(?:message|mail|e-?mail)(?:'s)?\ (?:follows|headers?|reads|is\ (?:included|attached|below|enclosed)|text|begins).*
-      | (?:original|returned|undelivered|unsent|failed)\ (?:message|mail)\ (?:follows|header|text|begins|attached|below).*
-      | (?:the\ )?(?:text|headers?|contents?)\ of\ (?:the|your)\ (?:original\ )?(?:message|mail).*
-      | -+\s*(?:begin|start|included).{0,40}-+ | received:\s+(?:from|by|\(qmail).* | return-path:\s*<.* | message-id:\s*<.*
-      | (?:mime-version|x-mailer|x-originating-ip|content-type|dkim-signature):\s.*
-    ))$""",
-    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+    r"""(?:your|the)\ (?:original\ )?(?:message|mail|e-?mail)(?:'s)?\ (?:follows|headers?|reads|is\ (?:included|attached|below|enclosed)|text|begins)
+      | (?:original|returned|undelivered|unsent|failed)\ (?:message|mail)\ (?:follows|header|text|begins|attached|below)
+      | (?:the\ )?(?:text|headers?|contents?)\ of\ (?:the|your)\ (?:original\ )?(?:message|mail)
+      | received:\s(?:from|by|\(qmail) | return-path:\s?< | message-id:\s?<
+      | (?:mime-version|x-mailer|x-originating-ip|content-type|dkim-signature):\s""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_RETURNED_AFTER_DASHES = re.compile(
+    r"""below\ this\ line\ is\ a\ copy|this\ is\ a\ copy\ of|the\ unsent\ message|original\ (?:message|mail|headers)|returned\ (?:message|mail)
+      |unsent\ message|message\ (?:header|text|body|follows)|start\ of\ (?:returned|message)|the\ header\ of\ the\ original|your\ (?:message|mail)|header
+      |(?:begin|start|included).{0,40}-""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _READ_TYPES = {"text/plain", "text/html", "message/delivery-status", "text/rfc822-headers"}
 
@@ -137,11 +146,30 @@ def _explanation(message: Message) -> str:
                 continue
             text = html_to_text(text)
         pieces.append(text)
-    text = "\n".join(pieces)
-    for match in _RETURNED_MAIL.finditer(text):
-        if re.search(_ADDRESS, text[: match.start()]):
-            return text[: match.start()]
+    text = _squeezed("\n".join(pieces))
+    named = re.search(_ADDRESS, text)
+    end = named.end() if named else len(text)
+    position = 0
+    for line in text.split("\n"):
+        if position >= end and _begins_returned_mail(line):
+            return text[:position]
+        position += len(line) + 1
     return text
+
+
+def _begins_returned_mail(line: str) -> bool:
+    bare = line.lstrip(" >#*|-")
+    dashed = "-" in line[: len(line) - len(bare)]
+    return bool(_RETURNED_MAIL.match(bare) or (dashed and _RETURNED_AFTER_DASHES.match(bare)))
+
+
+def _squeezed(text: str) -> str:
+    """Short lines, with single blanks and no more than two empty lines between them: patterns have nothing to run on."""
+    lines = (re.sub(r"[ \t\f\v]++", " ", line[:MAX_LINE]) for line in text.replace("\r", "").split("\n"))
+    return re.sub(r"\n(?: ?\n){2,}+", "\n\n\n", "\n".join(lines))[: 4 * MAX_TEXT]
+
+
+MAX_LINE = 1000
 
 
 def _own_parts(message: Message) -> Iterator[Message]:
@@ -158,12 +186,12 @@ def _own_parts(message: Message) -> Iterator[Message]:
 
 _PATTERNS = [
     # "<joe@example.com>:" and "<joe@example.com>... User unknown": qmail, Postfix, sendmail.
-    rf"^\s*<({_ADDRESS})>\s*(?::|\.\.\.|\()",
-    rf"^\s*({_ADDRESS})\s*(?:\.\.\.|:\s*$|:\s+(?:user|unknown|mailbox|host|no|5\d\d|4\d\d|smtp|account|over|invalid|does|unable|delivery|recipient))",
+    rf"^ ?<({_ADDRESS})>\s*(?::|\.\.\.|\()",
+    rf"^ ?({_ADDRESS})\s*(?:\.\.\.|:\s*$|:\s+(?:user|unknown|mailbox|host|no|5\d\d|4\d\d|smtp|account|over|invalid|does|unable|delivery|recipient))",
     rf"(?:following|these)\s+(?:address|recipient|destination|user|person|people)[^\n]{{0,120}}\n(?:[^\n]{{0,120}}\n){{0,4}}?\s*(?:[-*]\s*)?(?:to:?\s+|recipient:?\s+)?<?({_ADDRESS})>?",
     rf"(?:could\s+not|cannot|unable\s+to|failed\s+to|wasn't|not)\s+(?:be\s+)?(?:deliver\w*|sent?)\s+(?:\w+\s+){{0,4}}(?:to|for)(?:\s+the\s+following\s+\w+)?:?\s+<?({_ADDRESS})>?",
     rf"(?:failed\s+recipients?|recipients?|recipient\s+address|e-?mail\s+address|user|mailbox|address|to|for|unknown\s+user|no\s+such\s+user|name)\b\s*[:=]?\s*[\"'<(\[]*({_ADDRESS})[\"'>)\]]*",
-    rf"^\s*(?:[-*+]\s*)?<?({_ADDRESS})>?\s*(?:\(.*\)|,.*|[-–:].*)?\s*$",
+    rf"^ ?(?:[-*+]\s*)?<?({_ADDRESS})>?\s*(?:\(.*\)|,.*|[-–:].*)?\s*$",
     rf"RCPT\s+TO:\s*<?({_ADDRESS})>?",
     rf"<({_ADDRESS})>",
     rf"({_ADDRESS})",
@@ -175,13 +203,13 @@ def _from_text(message: Message, text: str) -> list[str]:
     not_failed = {address.address for name in ("from", "to", "reply-to", "sender", "return-path", "cc", "delivered-to")
                   for address in headers.addresses(", ".join(str(v) for v in message.get_all(name, [])))}  # fmt: skip
     for pattern in _COMPILED:
-        found = [match.lower().rstrip(".") for match in pattern.findall(text[:50_000])]
+        found = [match.lower().rstrip(".") for match in pattern.findall(text[:MAX_TEXT])]
         named = [
             address for address in dict.fromkeys(found)
             if address not in not_failed and not re.match(r"(?:mailer-daemon|postmaster|postmast|abuse|help(?:desk)?)@", address)
         ]  # fmt: skip
         if named:
-            return named
+            return named[:MAX_NAMED]
     return []
 
 
@@ -194,7 +222,7 @@ def _status(text: str) -> str:
 
 
 def _near(text: str, address: str) -> str:
-    position = text.lower().find(address)
+    position = text[:MAX_TEXT].lower().find(address)
     return " ".join(text[max(0, position) : position + 400].split())[:300] if position >= 0 else ""
 
 
@@ -217,4 +245,4 @@ def _original_message_id(message: Message) -> str:
     return ""
 
 
-_MESSAGE_ID_LINE = re.compile(r"^[\s>]*Message-ID:\s*<([^<>\s]+)>", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID_LINE = re.compile(r"^[ \t>]*+Message-ID:\s{0,3}<([^<>\s]{1,998})>", re.IGNORECASE | re.MULTILINE)

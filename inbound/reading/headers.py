@@ -16,35 +16,55 @@ from urllib.parse import unquote_to_bytes
 from inbound.reading.charset import clean, decode
 from inbound.reading.message import Address
 
+MAX_TEXT = 10_000  # characters of a header that is shown; Subject has 998 by RFC 5322 2.1.1
+MAX_LIST = 200_000  # characters of a list of addresses or ids
+MAX_ITEM = 1_000  # of one address with its name
+MAX_ADDRESS = 254  # RFC 5321 4.5.3.1.3, without the angle brackets: nobody can write to a longer one
+
 # RFC 2047 section 2, with the spaces inside that some senders leave there.
-_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*)*)\?=")
+_WORD_BEGINS = re.compile(r"=\?([^?\s]{1,60}+)\?([bBqQ])\?")
 _MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 
 
 def text(raw: str) -> str:
     """A header's value, unfolded and decoded, on one line. `raw` may hold surrogate escapes."""
+    raw = raw[:MAX_TEXT]
     if "=?" not in raw:
         return one_line(_eight_bit(raw))
     pieces: list[str] = []
-    pending: tuple[str, bytes] | None = None  # adjacent words of one charset are decoded as one
+    pending: list[bytes] = []  # adjacent words of one charset are decoded as one
+    label = ""
     end = 0
-    for match in _ENCODED_WORD.finditer(raw):
-        between = raw[end : match.start()]
-        charset, data = match[1].split("*")[0], _word_bytes(match[2], match[3])
-        if pending and not between.strip() and pending[0].lower() == charset.lower():
-            pending = (charset, pending[1] + data)
-        else:
+    for start, stop, charset, data in _encoded_words(raw):
+        between = raw[end:start]
+        if not (pending and not between.strip() and label.lower() == charset.lower()):
             if pending:
-                pieces.append(decode(pending[1], pending[0]))
+                pieces.append(decode(b"".join(pending), label))
             # RFC 2047 6.2: white space between two encoded words is not part of the text.
             if between.strip() or not pending:
                 pieces.append(_eight_bit(between))
-            pending = (charset, data)
-        end = match.end()
+            pending, label = [], charset
+        pending.append(data)
+        end = stop
     if pending:
-        pieces.append(decode(pending[1], pending[0]))
+        pieces.append(decode(b"".join(pending), label))
     pieces.append(_eight_bit(raw[end:]))
     return one_line("".join(pieces))
+
+
+def _encoded_words(raw: str) -> Iterator[tuple[int, int, str, bytes]]:
+    """Where each encoded word stands, its charset, and its bytes."""
+    position = 0
+    while (begin := raw.find("=?", position)) >= 0:
+        head = _WORD_BEGINS.match(raw, begin)
+        if head is None:
+            position = begin + 1
+            continue
+        stop = raw.find("?=", head.end())
+        if stop < 0:
+            return
+        yield begin, stop + 2, head[1].split("*")[0], _word_bytes(head[2], raw[head.end() : stop])
+        position = stop + 2
 
 
 def one_line(value: str) -> str:
@@ -57,7 +77,7 @@ def parameters(raw: str) -> tuple[str, dict[str, str]]:
     value, _, rest = raw.partition(";")
     found: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[bool, str]]] = {}
-    for name, content in _split_parameters(rest):
+    for name, content in _split_parameters(rest[:MAX_TEXT]):
         section = re.fullmatch(r"([^*]+)(?:\*(\d+))?(\*)?", name)
         if section is None or (section[2] is None and section[3] is None):
             found.setdefault(name, text(content))
@@ -66,13 +86,19 @@ def parameters(raw: str) -> tuple[str, dict[str, str]]:
             pieces.setdefault(section[1], {})[int(section[2] or 0)] = (bool(section[3]), content)
     for name, parts in pieces.items():
         found[name] = _join_sections([parts[number] for number in sorted(parts)])
-    return one_line(value).lower(), found
+    return one_line(value[:MAX_TEXT]).lower(), found
+
+
+def parameter(raw: str, name: str) -> str:
+    """One parameter's value exactly as it stands there, or "": a boundary is compared byte by byte."""
+    rest = raw.partition(";")[2]
+    return next((value for found, value in _split_parameters(rest[:MAX_TEXT]) if found == name), "")
 
 
 def addresses(raw: str) -> tuple[Address, ...]:
     """Every address in a header, groups flattened (RFC 5322 3.4), in their order."""
     found: list[Address] = []
-    for item in _split_addresses(raw):
+    for item in _split_addresses(raw[:MAX_LIST]):
         if address := _address(item):
             found.append(address)
     return tuple(found)
@@ -83,7 +109,8 @@ def message_ids(raw: str) -> tuple[str, ...]:
 
     Where there are no brackets at all, words that look like an id count.
     """
-    value = re.sub(r"\s+", " ", _eight_bit(raw))
+    # Of a thread that is too long the newest count; they are the last.
+    value = " ".join(_eight_bit(raw[-MAX_LIST:]).split())
     ids = [normal_id(match) for match in _MESSAGE_ID.findall(value)]
     if not ids:
         ids = [normal_id(word) for word in value.split() if "@" in word]
@@ -92,13 +119,13 @@ def message_ids(raw: str) -> tuple[str, ...]:
 
 def normal_id(value: str) -> str:
     """A Message-ID as it is stored and compared: white space gone, 500 characters at the most."""
-    return clean(re.sub(r"\s+", "", value)).strip("<>")[:500]
+    return clean("".join(value[:MAX_TEXT].split())).strip("<>")[:500]
 
 
 def date(raw: str) -> datetime | None:
     """A Date header in UTC, or None where it says no time that exists."""
     try:
-        parsed = parsedate_to_datetime(re.sub(r"\s+", " ", raw).strip())
+        parsed = parsedate_to_datetime(" ".join(raw[:200].split()))
         parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
         return parsed.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -130,37 +157,55 @@ def from_base64(data: bytes) -> bytes:
         return b""
 
 
-_PARAMETER = re.compile(r"""\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)\s*(?:[^;"]*)(?:;|$)""", re.DOTALL)
-
-
 def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
-    for match in _PARAMETER.finditer(re.sub(r"\r?\n", "", rest)):
-        value = match[2].strip()
-        if value.startswith('"'):
+    """`a=b; c="d;e"` at its semicolons; quotes that are never closed end with the value."""
+    rest, position = rest.replace("\r\n", "").replace("\n", ""), 0
+    while position < len(rest):
+        equals, semicolon = rest.find("=", position), rest.find(";", position)
+        if equals < 0:
+            return
+        if 0 <= semicolon < equals:  # a word without a value
+            position = semicolon + 1
+            continue
+        name, begin = rest[position:equals].strip(' \t"').lower(), equals + 1
+        while begin < len(rest) and rest[begin] in " \t":
+            begin += 1
+        quoted = _QUOTED.match(rest, begin)
+        if quoted:
             # A backslash before anything but a quote is meant as one: Windows paths.
-            value = re.sub(r'\\(["\\])', r"\1", value.strip('"') if value.endswith('"') else value[1:])
-        yield match[1].lower(), value
+            value = re.sub(r'\\(["\\])', r"\1", quoted[1])
+            semicolon = rest.find(";", quoted.end())
+        else:
+            semicolon = rest.find(";", begin)
+            value = rest[begin : semicolon if semicolon >= 0 else len(rest)].strip()
+        if name:
+            yield name, value
+        position = semicolon + 1 if semicolon >= 0 else len(rest)
+
+
+# Quantifiers that give nothing back: what was read is not read again.
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"?', re.DOTALL)
 
 
 def _join_sections(sections: list[tuple[bool, str]]) -> str:
-    charset, data = "", b""
+    charset, data = "", []
     for number, (extended, content) in enumerate(sections):
         if extended and number == 0 and content.count("'") >= 2:
             charset, _, content = content.split("'", 2)
         raw = content.encode("utf-8", "surrogateescape")
-        data += unquote_to_bytes(raw) if extended else raw
-    return text(one_line(decode(data, charset)))
+        data.append(unquote_to_bytes(raw) if extended else raw)
+    return text(one_line(decode(b"".join(data), charset)))
 
 
 def _split_addresses(raw: str) -> Iterator[str]:
     """At commas (and the semicolons Outlook writes) that stand in no quotes, comments or brackets."""
-    value = re.sub(r"\r?\n[ \t]*", " ", raw)
-    start, quoted, comment, bracket = 0, False, 0, False
+    value = re.sub(r"\r?\n[ \t]*+", " ", raw)
+    start, quoted, comment, bracket, has_at, before = 0, False, 0, False, False, ""
     for position, char in enumerate(value):
-        if char == '"' and value[position - 1 : position] != "\\" and not comment:
+        if char == '"' and before != "\\" and not comment:
             quoted = not quoted
         elif quoted:
-            continue
+            pass
         elif char == "(":
             comment += 1
         elif char == ")":
@@ -169,35 +214,49 @@ def _split_addresses(raw: str) -> Iterator[str]:
             bracket = True
         elif char == ">":
             bracket = False
+        elif char == "@":
+            has_at = True
         elif not comment and not bracket and char in ",;":
             yield value[start:position]
-            start = position + 1
-        elif not comment and not bracket and char == ":" and "@" not in value[start:position]:
+            start, has_at = position + 1, False
+        elif not comment and not bracket and char == ":" and not has_at:
             start = position + 1  # a group's name
+        before = char
     yield value[start:]
 
 
 def _address(item: str) -> Address | None:
     item = item.strip()
+    if len(item) > MAX_ITEM:
+        item = item[: MAX_ITEM // 2] + item[-MAX_ITEM // 2 :]  # the name first, the address last
     if not item:
         return None
-    bracketed = re.search(r"<([^<>]*)>?\s*(?:\([^)]*\)\s*)?$", item)
-    if bracketed:
-        spec, name = bracketed[1], item[: bracketed.start()]
-    else:
-        comment = re.search(r"\(([^()]*)\)\s*$", item)
-        spec, name = (item[: comment.start()], comment[1]) if comment else (item, "")
-        if "@" not in spec:
-            found = re.search(r"[^\s\"'<>()\[\],;:]+@[^\s\"'<>()\[\],;:]+", item)
-            if not found:
-                return None
-            spec = found[0]
+    spec, name = _spec_and_name(item)
+    if "@" not in spec:
+        word = next((word for word in _NOT_IN_ADDRESSES.split(item) if "@" in word[1:-1]), "")
+        if not word:
+            return None
+        spec = word
     name = name.strip()
     if name.startswith('"') and name.endswith('"') and len(name) > 1:
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     spec = text(spec).replace(" ", "") if '"' not in spec else text(spec)
     spec = spec.removeprefix("mailto:").rpartition(":")[2] if spec.startswith("@") else spec.removeprefix("mailto:")
     spec = spec.strip("<>.,;'")
-    if "@" not in spec or len(spec) > 320:
+    if "@" not in spec or len(spec) > MAX_ADDRESS:
         return None
     return Address(spec.lower(), text(name).strip("'\" ")[:200])
+
+
+def _spec_and_name(item: str) -> tuple[str, str]:
+    """`Name <spec>`, `spec (Name)` or a bare spec (RFC 5322 3.4)."""
+    begin = item.rfind("<")
+    if begin >= 0:
+        end = item.find(">", begin)
+        return item[begin + 1 : end if end >= 0 else len(item)], item[:begin]
+    if item.endswith(")") and (begin := item.rfind("(")) >= 0:
+        return item[:begin], item[begin + 1 : -1]
+    return item, ""
+
+
+_NOT_IN_ADDRESSES = re.compile(r"[\s\"'<>()\[\],;:]++")

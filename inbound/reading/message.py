@@ -11,7 +11,7 @@ from typing import Any
 class Envelope:
     """Who handed a mail over for whom; kept beside the message and never merged into its headers."""
 
-    mail_from: str = ""  # "" is the null sender
+    mail_from: str | None = None  # "" is the null sender (RFC 5321 4.5.5), None: nobody told us
     rcpt_tos: tuple[str, ...] = ()
     client: str = ""
 
@@ -65,7 +65,6 @@ class Kind(StrEnum):
     AUTOMATIC = "automatic"  # machine-made, but news: an alert, an invoice
     LIST = "list"
     BOUNCE = "bounce"
-    LOOP = "loop"  # our own mail, come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,8 @@ class Verdict:
     kind: Kind
     reason: str
     evidence: str = ""
+    is_quiet: bool = False  # a person's, as far as can be told, but better not answered by a machine
+    is_sure: bool = True  # of a bounce: it is a report by its structure, not by its words alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,9 @@ class FailedRecipient:
         """The address itself is no good: it does not exist, has moved, or takes no mail at all."""
         if self.action != "failed":
             return False
-        if _REFUSED_FOR_OTHER_REASONS.search(self.diagnostic):
+        if _REFUSED_FOR_OTHER_REASONS.search(self.diagnostic[:500]):
             return False
-        return bool(_DEAD_STATUS.match(self.status)) or bool(_DEAD_WORDS.search(self.diagnostic))
+        return bool(_DEAD_STATUS.match(self.status)) or bool(_DEAD_WORDS.search(self.diagnostic[:500]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,19 +16,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
-from email.parser import BytesParser
-from email.policy import compat32
-
-import mailparser
 
 from inbound.reading import headers
 from inbound.reading.body import html_to_text, text_to_html, unflow
 from inbound.reading.charset import clean, decode
 from inbound.reading.message import Address, Attachment, ParsedMail
+from inbound.reading.structure import as_bytes, content_type, raw_header, read_structure
 
-MAX_PARTS = 500
-MAX_DEPTH = 40
 KEPT_HEADER_BYTES = 100_000
+MAX_SECOND_OPINION = 100_000  # bytes; mail-parser's time is not bounded by us
 
 
 def parse(raw: bytes) -> ParsedMail:
@@ -63,18 +59,13 @@ def parse(raw: bytes) -> ParsedMail:
     )
 
 
-def read_structure(raw: bytes) -> Message:
-    """The mail's tree of parts. Its header values and payloads are raw, with surrogate escapes."""
-    return BytesParser(policy=compat32).parsebytes(raw)
-
-
 def payload(part: Message) -> bytes:
     """A leaf's content with its transfer encoding undone (RFC 2045 section 6), as far as it can be."""
     content = part._payload  # type: ignore[attr-defined]  # get_payload() guesses, and raises on some
     if not isinstance(content, str):
         return b""
     data = content.encode("utf-8", "surrogateescape")
-    encoding = str(part.get("Content-Transfer-Encoding", "")).split(";")[0].strip().strip('"').lower()
+    encoding = raw_header(part, "content-transfer-encoding")[:100].split(";")[0].strip().strip('"').lower()
     if encoding == "base64":
         try:
             return base64.b64decode(data)
@@ -85,15 +76,6 @@ def payload(part: Message) -> bytes:
     if encoding in {"x-uuencode", "uuencode", "uue", "x-uue"}:
         return _uudecode(data)
     return data
-
-
-def content_type(part: Message) -> tuple[str, dict[str, str]]:
-    """A part's media type and parameters; what RFC 2045 5.2 says where it names none."""
-    value, found = headers.parameters(str(part.get("Content-Type", "")))
-    value = value.split()[0] if value else ""
-    if not re.fullmatch(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", value):
-        value = {"text": "text/plain", "html": "text/html"}.get(value, part.get_default_type())
-    return value, found
 
 
 @dataclass
@@ -122,13 +104,17 @@ def _headers(message: Message) -> _Found:
     found, size = _Found(), 0
     for name, value in message.raw_items():
         value = str(value)
-        size += len(value)
+        size += len(name) + len(value)
         name = name.strip().lower()
-        if size > KEPT_HEADER_BYTES and name not in {"from", "to", "subject", "message-id", "references"}:
+        # What comes late or is repeated without end is left out; what a mail is placed by is not.
+        if size > KEPT_HEADER_BYTES and (name in found.raw or name not in _NEEDED):
             continue
         found.raw.setdefault(name, []).append(value)
         found.decoded.setdefault(name, []).append(headers.text(value))
     return found
+
+
+_NEEDED = {"from", "to", "cc", "reply-to", "subject", "message-id", "in-reply-to", "references", "date", "content-type"}
 
 
 def _message_id(values: list[str]) -> str:
@@ -143,9 +129,6 @@ def _message_id(values: list[str]) -> str:
 def _collect(part: Message, parts: _Parts, segments: list[tuple[str, str]], depth: int) -> None:
     """Walks the tree: what is to be read goes to `segments`, what is to be kept to `parts.attachments`."""
     parts.count += 1
-    if parts.count > MAX_PARTS or depth > MAX_DEPTH:
-        parts.defects.append("too many parts")
-        return
     kind, params = content_type(part)
     if kind.startswith("message/") and part.is_multipart():
         _keep_message(part, kind, params, parts)
@@ -188,7 +171,7 @@ def _html(segments: list[tuple[str, str]]) -> str:
 
 
 def _leaf(part: Message, kind: str, params: dict[str, str], parts: _Parts, segments: list[tuple[str, str]]) -> None:
-    disposition, disposition_params = headers.parameters(str(part.get("Content-Disposition", "")))
+    disposition, disposition_params = headers.parameters(raw_header(part, "content-disposition"))
     name = disposition_params.get("filename") or params.get("name") or params.get("filename") or ""
     data = payload(part)
     is_body = kind in {"text/plain", "text/html"} and disposition != "attachment" and not name
@@ -207,7 +190,7 @@ def _leaf(part: Message, kind: str, params: dict[str, str], parts: _Parts, segme
         return
     if not data and not name:
         return
-    content_id = headers.normal_id(headers.text(str(part.get("Content-ID", ""))))[:255]
+    content_id = headers.normal_id(headers.text(raw_header(part, "content-id")))[:255]
     parts.attachments.append(
         Attachment(
             part=parts.count,
@@ -228,17 +211,17 @@ def _keep_message(part: Message, kind: str, params: dict[str, str], parts: _Part
     data = b"\n".join(_flatten(block) for block in blocks)
     if not data.strip():
         return
-    disposition = headers.parameters(str(part.get("Content-Disposition", "")))[1]
+    disposition = headers.parameters(raw_header(part, "content-disposition"))[1]
     name = disposition.get("filename") or params.get("name") or ""
     if not name and kind == "message/rfc822" and blocks:
-        subject = headers.text(str(blocks[0].get("Subject", "")))
+        subject = headers.text(raw_header(blocks[0], "subject"))
         name = f"{subject[:80] or 'message'}.eml"
     parts.attachments.append(Attachment(parts.count, safe_name(name, kind, parts.count), kind[:100], data))
 
 
 def _flatten(message: Message) -> bytes:
     try:
-        return message.as_bytes()
+        return as_bytes(message)
     except (KeyError, LookupError, UnicodeError, ValueError, TypeError, AttributeError):
         # The generator gives up on some defects; the headers and the raw payload lose nothing.
         lines = [f"{name}: {value}" for name, value in message.raw_items()]
@@ -270,7 +253,7 @@ _EXTENSIONS = {
 
 def safe_name(name: str, kind: str, part: int) -> str:
     """A file name to show and store: its last path component, no control characters, 200 at the most."""
-    name = re.split(r"[\\/]", headers.one_line(name))[-1].strip(". ")
+    name = re.split(r"[\\/]", headers.one_line(name[-1000:]))[-1].strip(". ")
     name = re.sub(r'[<>:"|?*]', "_", name)
     if not name:
         extension = _EXTENSIONS.get(kind) or (kind.split("/")[1] if kind.startswith("image/") else "bin")
@@ -285,8 +268,9 @@ def _charset(kind: str, params: dict[str, str], data: bytes) -> str:
     if label := params.get("charset", ""):
         return label
     if kind == "text/html":
-        match = re.search(rb"""<meta[^>]+charset=["']?([A-Za-z0-9_:.-]+)""", data[:4000], re.IGNORECASE)
-        return match[1].decode() if match else ""
+        for tag in re.findall(rb"<meta[^<>]*+", data[:4000], re.IGNORECASE):
+            if match := re.search(rb"""charset=["']?([A-Za-z0-9_:.-]{1,60})""", tag, re.IGNORECASE):
+                return str(match[1].decode())
     return ""
 
 
@@ -312,8 +296,10 @@ def _uudecode(data: bytes) -> bytes:
 
 
 def _ask_mail_parser(raw: bytes, parts: _Parts) -> None:
-    if len(raw.strip()) == 0 or b"\n\n" not in raw.replace(b"\r\n", b"\n").strip():
+    if len(raw) > MAX_SECOND_OPINION or b"\n\n" not in raw.replace(b"\r\n", b"\n").strip():
         return
+    import mailparser  # few mails need it, and each process that reads would wait for it
+
     try:
         second = mailparser.parse_from_bytes(raw)
         texts, htmls = list(second.text_plain), list(second.text_html)

@@ -14,6 +14,7 @@ import lxml.html
 from inbound.reading.body import element_to_text, read_html, write_html
 
 MAX_LINES = 3000  # an answer longer than that is shown whole
+MAX_DIVIDER = 200  # characters; a longer line is text
 
 # Who wrote: the verbs of "On …, … wrote:" in the languages our customers' mailers speak.
 _WROTE = (
@@ -21,26 +22,23 @@ _WROTE = (
     r"|napsal\(?a?\)?|написал\(?а?\)?|пишет|написа|yazdı|写道|写到|写了|寫道|のメッセージ|schrieb am|a scris|írta|viết"
     r"|έγραψε|כתב|작성"
 ).replace(" ", r"\ ")  # the patterns below ignore white space
-_ATTRIBUTION = re.compile(
-    rf"""^\s*(?:>\s*)?(?:
-      (?:On|Le|Am|El|Em|Il|Op|Den|Dne|Dnia|W\ dniu|On\ the|Vào|Pada|Ned|Στις|Els?|A\ la\ date)\b.{{4,300}}?(?:{_WROTE}).{{0,200}}?[:：]?\s*$
-    | .{{0,200}}\d.{{0,200}}(?:{_WROTE})\b.{{0,100}}?\s?[:：]\s*$
-    | .{{0,120}}(?:{_WROTE})[^:：]{{0,60}}\d{{1,4}}.{{0,60}}[:：]\s*$
-    | .{{0,200}}<?[\w.+-]+@[\w.-]+>?.{{0,60}}(?:{_WROTE}).{{0,60}}[:：]\s*$
-    | \d{{4}}[-/年.]\d{{1,2}}[-/月.]\d{{1,2}}.{{0,150}}<[\w.+-]+@[\w.-]+>\s*[:：]?\s*$
-    )""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+_WROTE_ANYWHERE = re.compile(_WROTE, re.VERBOSE | re.IGNORECASE)
+_BEGINS = re.compile(
+    r"(?:On|Le|Am|El|Em|Il|Op|Den|Dne|Dnia|W\ dniu|On\ the|Vào|Pada|Ned|Στις|Els?|A\ la\ date)\b",
+    re.VERBOSE | re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w.-]{1,255}")
+_DATED = re.compile(r"\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}.{0,150}<[\w.+-]{1,64}+@[\w.-]{1,255}>\s?[:：]?$")
 _DIVIDER = re.compile(
-    r"""^[\s>*]*(?:
-      [-_=~]{2,}\s*(?:Original\ (?:Message|Appointment)|Forwarded\ [Mm]essage|Urspr(?:ü|ue)ngliche\ Nachricht|Weitergeleitete\ Nachricht
+    r"""(?:
+      [-_=~]{2,}+\s?(?:Original\ (?:Message|Appointment)|Forwarded\ [Mm]essage|Urspr(?:ü|ue)ngliche\ Nachricht|Weitergeleitete\ Nachricht
         |Message\ (?:d'origine|original|transféré)|Mensaje\ (?:original|reenviado)|Mensagem\ [Oo]riginal|Messaggio\ (?:originale|inoltrato)
         |Oorspronkelijk\ [Bb]ericht|Doorgestuurd\ bericht|Originalmeddelande|Ursprungligt\ meddelande|Oprindelig\ meddelelse|Opprinnelig\ melding
         |Alkuperäinen\ viesti|Původní\ zpráva|Wiadomość\ oryginalna|Исходное\ сообщение|Пересылаемое\ сообщение|原始邮件|原始郵件|元のメッセージ
-        |Reply\ message|Reply\ [Aa]bove.*)\s*[-_=~]{2,}\s*
-    | -{5,}\s*\w[\w'’ ]{4,40}\s*-{5,}\s*
-    | [-_#=]{2,}.{0,20}(?:Please\ (?:reply|type)|Reply)\ (?:your\ reply\ )?above\ this\ line.*
-    | Begin\ forwarded\ message:\s* | Anfang\ der\ weitergeleiteten\ (?:E-Mail|Nachricht):\s* | Début\ du\ message\ (?:réexpédié|transféré)\s?:\s*
+        |Reply\ message|Reply\ [Aa]bove.{0,100}?)\s?[-_=~]{2,}
+    | -{5,}+\s?\w[\w'’ ]{4,40}-{5,}
+    | [-_#=]{2,}+.{0,20}(?:Please\ (?:reply|type)|Reply)\ (?:your\ reply\ )?above\ this\ line.*
+    | Begin\ forwarded\ message: | Anfang\ der\ weitergeleiteten\ (?:E-Mail|Nachricht): | Début\ du\ message\ (?:réexpédié|transféré)\s?:
     )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -52,16 +50,16 @@ _HEADER_NAMES = (
     r"|Odesláno|Komu|Předmět|Wysłano|Do|Temat|Отправлено|Кому|Тема|Дата|Gönderildi|Kime|Konu|发送时间|收件人|主题|日期"
     r"|Reply-To|Importance|Message-ID"
 )
-_HEADER_LINE = re.compile(rf"^[\s>*|]*\*?(?:{_HEADER_NAMES})\s?\*?\s?[:：]\*?\s", re.IGNORECASE | re.VERBOSE)
-_FROM_LINE = re.compile(rf"^[\s>*|]*\*?(?:{_FROM})\s?\*?\s?[:：]\*?\s*\S", re.IGNORECASE | re.VERBOSE)
-_RULE = re.compile(r"^\s*_{10,}\s*$|^\s*-{20,}\s*$")
+_HEADER_LINE = re.compile(rf"[\s>*|]*+(?:{_HEADER_NAMES})\s?\*?\s?[:：]\*?\s", re.IGNORECASE | re.VERBOSE)
+_FROM_LINE = re.compile(rf"[\s>*|]*+(?:{_FROM})\s?\*?\s?[:：]\*?\s*\S", re.IGNORECASE | re.VERBOSE)
+_RULE = re.compile(r"(?:_{10,}+|-{20,}+)$")  # of a stripped line
 _SIGNATURE = re.compile(r"^(?:-- ?|—|__+|--+)$")
 _SIGNED = re.compile(r"^[-—–]{1,2} ?[A-ZÀ-Þ][\w.'-]*(?: [A-ZÀ-Þ][\w.'-]*){0,3}$")
 _SENT_FROM = re.compile(
-    r"""^\s*[*_\[(]*(?:(?:Sent|Get)\ (?:from|via|with|using)\ (?:my|a|the|Outlook|Mail|Yahoo|Samsung|Gmail|Proton|Spark|Front|BlueMail|WhatsApp|AOL|Nine)\b[^,.!?]{0,60}
+    r"""[*_\[(]*+(?:(?:Sent|Get)\ (?:from|via|with|using)\ (?:my|a|the|Outlook|Mail|Yahoo|Samsung|Gmail|Proton|Spark|Front|BlueMail|WhatsApp|AOL|Nine)\b[^,.!?]{0,60}
       |(?:Von\ meinem|Gesendet\ (?:von|mit))\ .{0,80}(?:gesendet)?|Envoyé\ (?:de|depuis)\ (?:mon|Outlook|Yahoo).{0,60}|Enviado\ (?:desde|do)\ (?:mi|meu|Outlook|Yahoo|Correo).{0,60}
       |Inviato\ da(?:l\ mio)?\ .{0,60}|Verzonden\ (?:vanaf|met|vanuit)\ .{0,60}|Skickat\ från\ .{0,60}|Sendt\ fra\ .{0,60}
-      |Отправлено\ с\ .{0,60}|发自我的.{0,60})\s*[*_\])]*\s*$""",
+      |Отправлено\ с\ .{0,60}|发自我的.{0,60})$""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -74,14 +72,16 @@ class Split(NamedTuple):
 
 
 def split(text: str, html: str) -> Split:
-    """A body's two halves. Both keep everything: `text` and `html` are whole where nothing is quoted."""
-    new_html, quoted_html, from_html = html, "", None
-    if html and (root := read_html(html)) is not None and (node := _first_quote(root)) is not None:
+    """A body's two halves. Both keep everything: `text` and `html` are whole where nothing is quoted. HTML that is too
+    much to be shown as such is left to its text."""
+    root = read_html(html)
+    new_html, quoted_html, from_html = write_html(root) if root is not None else "", "", None
+    if root is not None and (node := _first_quote(root)) is not None:
         new, quoted = _cut(root, node)
         from_html = element_to_text(new)
         if from_html:
             new_html, quoted_html = write_html(new), write_html(quoted)
-    if from_html and quoted_html and _same_words(text, html):
+    if root is not None and from_html and quoted_html and element_to_text(root).split() == text.split():
         # There was no text part: the tree knows better than the lines made from it.
         return Split(from_html, element_to_text(quoted), new_html, quoted_html)
     new_text, quoted_text = split_text(text)
@@ -103,17 +103,48 @@ def _quote_start(lines: list[str]) -> int:
     for number, line in enumerate(lines[:MAX_LINES]):
         if not line.strip():
             continue
-        if number == 0 and not _attribution_lines(lines, number) and not _DIVIDER.match(line):
+        if number == 0 and not _attribution_lines(lines, number) and not _is_divider(line):
             if line.lstrip().startswith(">"):
                 return len(lines)  # begins with a quotation: the answer is below it or between
             continue
-        if _DIVIDER.match(line) or _header_block(lines, number):
+        if _is_divider(line) or _header_block(lines, number):
             return _with_rule_before(lines, number)
         if span := _attribution_lines(lines, number):
             if _answers_between(lines, number + span):
                 return _trailing_quote(lines, len(lines))
             return number
     return _trailing_quote(lines, len(lines))
+
+
+def _is_divider(line: str) -> bool:
+    line = line[: 2 * MAX_DIVIDER + 1]
+    folded = " ".join(line.split()).lstrip(" >*")
+    return len(line) <= 2 * MAX_DIVIDER and len(folded) <= MAX_DIVIDER and bool(_DIVIDER.match(folded))
+
+
+def _is_attribution(line: str) -> bool:
+    """Whether one line of at most 500 characters says who wrote what follows, and when or from where."""
+    line = line.strip()
+    line = line[1:].lstrip() if line.startswith(">") else line
+    if _DATED.match(line):
+        return True
+    said = line.rstrip(" :：")
+    begins = _BEGINS.match(line)
+    for verb in _WROTE_ANYWHERE.finditer(line):
+        before, after = line[: verb.start()], line[verb.end() :]
+        rest = said[verb.end() :]
+        if begins and 4 <= len(before) - begins.end() <= 300 and len(after) <= 200:
+            return True
+        if not line.endswith((":", "：")) or len(rest) > 160:
+            continue
+        whole_word = not after[:1].isalnum()
+        if whole_word and len(rest) <= 100 and re.search(r"\d", before[-401:]):
+            return True
+        if len(before) <= 120 and not re.search(r"[:：]", rest) and re.search(r"\d", rest[:65]):
+            return True
+        if len(rest) <= 60 and _ADDRESS.search(before[-320:]):
+            return True
+    return False
 
 
 def _attribution_lines(lines: list[str], number: int) -> int:
@@ -132,12 +163,12 @@ def _attribution_lines(lines: list[str], number: int) -> int:
             return 0
         if span > 1 and any(_ends_sentence(line) for line in block[:-1]):
             return 0
-        if joined.rstrip().endswith((":", "：")) and _ATTRIBUTION.match(joined):
+        if joined.rstrip().endswith((":", "：")) and _is_attribution(joined):
             if not re.search(r"\d", joined) and not _quoted_follows(lines, number + span):
                 return 0
             # Not before the line that begins it: "Thanks!\nOn Monday, Bob wrote:" starts at the second.
             later = range(1, span)
-            if any(_ATTRIBUTION.match(" ".join(x.strip() for x in block[i:])) and _starts_on(block[i]) for i in later):
+            if any(_is_attribution(" ".join(x.strip() for x in block[i:])) and _starts_on(block[i]) for i in later):
                 return 0
             return span
         if joined.endswith((":", "：")) and span == 1 and "@" in joined and _quoted_follows(lines, number + 1):
@@ -146,11 +177,12 @@ def _attribution_lines(lines: list[str], number: int) -> int:
 
 
 def _ends_sentence(line: str) -> bool:
-    return bool(re.search(r"[.!?]\s*$", line)) and not re.search(r"\b(?:a\.m|p\.m|[ap]m)\.?\s*$", line, re.IGNORECASE)
+    line = line.rstrip()
+    return line.endswith((".", "!", "?")) and not re.search(r"\b(?:a\.m|p\.m|[ap]m)\.?$", line[-10:], re.IGNORECASE)
 
 
 def _starts_on(line: str) -> bool:
-    return bool(re.match(r"\s*(?:On|Le|Am|El|Em|Il|Op|Den|Dne|Dnia|W dniu)\b", line))
+    return bool(re.match(r"(?:On|Le|Am|El|Em|Il|Op|Den|Dne|Dnia|W dniu)\b", line.lstrip()))
 
 
 def _quoted_follows(lines: list[str], number: int) -> bool:
@@ -187,7 +219,7 @@ def _header_block(lines: list[str], number: int) -> bool:
 
 def _with_rule_before(lines: list[str], number: int) -> int:
     for back in range(number - 1, max(-1, number - 4), -1):
-        if _RULE.match(lines[back]):
+        if _RULE.match(lines[back].strip()):
             return back
         if lines[back].strip():
             break
@@ -215,9 +247,14 @@ def _signature_start(lines: list[str], end: int) -> int:
         return last
     for position in range(end - 1, floor - 1, -1):
         line = lines[position]
-        if _SENT_FROM.match(line) or (_SIGNATURE.match(line.rstrip("\r")) and position > 0):
+        if _says_sent_from(line) or (_SIGNATURE.match(line.rstrip("\r")) and position > 0):
             return position
     return end
+
+
+def _says_sent_from(line: str) -> bool:
+    folded = " ".join(line[:MAX_DIVIDER].split()).rstrip(" *_])")
+    return len(line) < MAX_DIVIDER and bool(_SENT_FROM.match(folded))
 
 
 _QUOTE_CONTAINERS = (
@@ -271,7 +308,7 @@ def _attribution_before(node: lxml.html.HtmlElement) -> lxml.html.HtmlElement:
         previous = previous.getprevious()
     if previous is not None and isinstance(previous.tag, str):
         words = " ".join(" ".join(previous.itertext()).split())
-        if words and len(words) < 400 and words.endswith((":", "：")) and _ATTRIBUTION.match(words):
+        if words and len(words) < 400 and words.endswith((":", "：")) and _is_attribution(words):
             return previous
     return node
 
@@ -298,9 +335,3 @@ def _cut(
         parent.text = None
         current = parent
     return before, after
-
-
-def _same_words(text: str, html: str) -> bool:
-    """Whether `text` was made from the HTML (there was no text part of its own)."""
-    from_html = read_html(html)
-    return from_html is not None and element_to_text(from_html).split() == text.split()

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Iterator
 
-import mailparser
-
 from inbound.reading import headers
-from inbound.reading.parse import KEPT_HEADER_BYTES, read_structure
+from inbound.reading.parse import KEPT_HEADER_BYTES
+from inbound.reading.structure import read_structure
+
+MAX_HOPS, MAX_LINE = 50, 1000  # mail-parser's patterns are not ours to bound
 
 
 def hops(raw: bytes) -> list[dict[str, str]]:
     """The mail's way here, from its Received headers, the latest first; for the mail's page."""
-    received = [" ".join(str(value).split()) for name, value in _header_block(raw) if name.lower() == "received"]
+    import mailparser  # slow to import, and pages alone ask
+
+    received = [" ".join(value[:MAX_LINE].split()) for name, value in _header_block(raw) if name.lower() == "received"]
     try:
-        parsed = mailparser.utils.receiveds_parsing(received)
+        parsed = mailparser.utils.receiveds_parsing(received[:MAX_HOPS])
     except Exception:  # Received has no grammar that is kept; the lines themselves are shown then
-        return [{"line": headers.text(line)} for line in received]
+        return [{"line": headers.text(line)} for line in received[:MAX_HOPS]]
     return [
         {key: headers.text(str(value)) for key, value in hop.items() if key in {"from", "by", "with", "date", "delay"}}
         for hop in parsed

@@ -48,7 +48,7 @@ def on_mail(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
             raise store.RecipientsChanged("there is no mailbox")
         recipients = [first.address]
     key = f"{esp_name}:{event.event_id}"[:300] if event.event_id else None
-    store.accept(raw, Envelope(message.envelope_sender or "", tuple(recipients), esp_name), "webhook", key=key)
+    store.accept(raw, Envelope(_envelope_sender(event), tuple(recipients), esp_name), "webhook", key=key)
 
 
 def raw_message(post: Any) -> bytes | None:
@@ -102,6 +102,18 @@ def _knows_the_secret(request: HttpRequest) -> bool:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     wanted = base64.b64encode(settings.ANYMAIL_WEBHOOK_SECRET.encode()).decode()
     return kind.lower() == "basic" and constant_time_compare(given.strip(), wanted)
+
+
+def _envelope_sender(event: Any) -> str | None:
+    """None where the post does not say; "" where it says that there is none."""
+    sender: str | None = event.message.envelope_sender
+    post = event.esp_event
+    if not sender and isinstance(post, HttpRequest):
+        try:
+            return str(json.loads(post.POST["envelope"])["from"])  # SendGrid
+        except (ValueError, KeyError, TypeError):
+            return post.POST.get("sender") if "sender" in post.POST else None  # Mailgun
+    return sender or None
 
 
 def _envelope_recipients(event: Any) -> list[str]:

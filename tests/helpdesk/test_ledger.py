@@ -27,7 +27,7 @@ from inbound.transports.smtp.listener import Listener
 from tasks.housekeeping import compress
 from tasks.inbound import process
 from tests.api import Api
-from tests.mail import SUPPORT, agent, arrive, customer, eml, mailbox, receive, ticket_of
+from tests.mail import SUPPORT, agent, arrive, customer, delivered, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -58,12 +58,12 @@ def everything(to: str, name: str) -> Counter[str]:
     assert receive(eml("More", sender=sender, message_id=f"{name}-more@x", **answer), rcpt=to).reason == "comment"
     assert receive(eml("I", sender="eve@example.org", message_id=f"{name}-eve@x", **answer), rcpt=to).reason == "hold"
     sent = OutboundMail.objects.get(to_address=sender)
+    returned = delivered(sent)
     assert (
         receive(REPORT % f"{name}-back@x".encode(), rcpt=bounce_address(to, sent.pk), mail_from="").reason == "bounce"
     )
     assert receive(first, rcpt=to).reason == "duplicate"
-    away = {"sender": sender, "auto_submitted": "auto-replied", "subject": "Automatic reply: away"}
-    assert receive(eml("I am away", message_id=f"{name}-away@x", **away), rcpt=to).reason == "auto-reply"
+    assert receive(returned, rcpt=to).reason == "loop"
     assert receive(eml("Buy", message_id=f"{name}-spam@x", x_spam_flag="YES"), rcpt=to).state == "quarantined"
     failing = arrive(eml("Broken", sender=sender, message_id=f"{name}-broken@x"), rcpt=to)
     InboundMail.objects.filter(pk=failing.pk).update(raw=None)
@@ -92,8 +92,8 @@ def booked() -> dict[tuple[date, str], Counter[str]]:
             number += 1
             expected[day, address] = expected.get((day, address), Counter()) + everything(address, f"cleo{number}")
         if times == 4:
-            assert receive(REPORT % b"unknown@x", rcpt=address, mail_from="").reason == "unknown bounce"
-            expected[day, address]["ignored"] += 1
+            assert receive(REPORT % b"unknown@x", rcpt=address, mail_from="").reason == "unknown report"
+            expected[day, address]["quarantined"] += 1
         noon = timezone.make_aware(datetime.combine(day, time(12)))
         InboundMail.objects.exclude(pk__in=before).update(received_at=noon)
     return expected
@@ -108,8 +108,9 @@ def test_every_mail_is_in_one_column_and_the_columns_sum_to_what_was_sent(
     for line in lines:
         sent = InboundMail.objects.filter(mailbox__address=line.mailbox, received_at__date=line.day).count()
         assert line.arrived == sum(line.cells) == sent
-        assert sum(line.ignored.values()) == line.columns["ignored"]
-    assert lines[-2].ignored == {"auto-reply": 4, "unknown bounce": 1}
+        assert sum(line.quarantined.values()) == line.columns["quarantined"]
+        assert line.to_look_at == line.columns["quarantined"] + line.columns["failed"]
+    assert lines[-2].quarantined == {"spam": 4, "unknown report": 1}
     total = ledger.totals(lines)
     assert total == sum(booked.values(), Counter())
     assert sum(total.values()) == InboundMail.objects.count() == 101
@@ -151,7 +152,7 @@ def test_agents_see_the_ledger_and_customers_do_not(booked: dict[tuple[date, str
     assert shown.context["arrived"] == 101
     assert shown.context["total"] == [total[name] for name in ledger.COLUMNS]
     assert SALES in shown.content.decode()
-    assert "auto-reply 4, unknown bounce 1" in shown.content.decode()
+    assert "spam 4, unknown report 1" in shown.content.decode()
     answer = Api(agent())("GET", "/api/ledger/")
     assert answer.status_code == 200
     found = {(date.fromisoformat(line["day"]), line["mailbox"]): line for line in answer.json()}

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             "--as-history", action="store_true",
             help="an old archive: tickets are closed, with the mails' own dates, and nothing is sent",
         )  # fmt: skip
-        parser.add_argument("--sender", default="", help="the envelope sender, where the caller knows it")
+        parser.add_argument("--sender", help="the envelope sender, where the caller knows it; empty: the null sender")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -51,7 +51,9 @@ class Command(BaseCommand):
         if code:
             sys.exit(code)
 
-    def _ingest(self, sources: list[str], address: str | None, sender: str, recipient: str, *, history: bool) -> int:
+    def _ingest(
+        self, sources: list[str], address: str | None, sender: str | None, recipient: str, *, history: bool
+    ) -> int:
         close_old_connections()
         if recipient:
             named = store.mailbox_for(recipient)

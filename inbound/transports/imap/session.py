@@ -183,7 +183,7 @@ def _stored(client: IMAPClient, account: Account, validity: int, uids: list[int]
     wanted = [uid for uid in uids if uid not in had]
     # PEEK: fetching must not mark as read what is not stored yet.
     answer = client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
-    envelope = Envelope("", (_recipient(account),), account.name)
+    envelope = Envelope(None, (_recipient(account),), account.name)
     arrivals = {
         uid: store.Arrival(raw, envelope, "imap", _key(account, validity, uid))
         for uid in wanted

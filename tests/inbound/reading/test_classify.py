@@ -2,7 +2,7 @@ import pytest
 
 from inbound.reading.classify import classify
 from inbound.reading.dsn import report
-from inbound.reading.message import Envelope, Kind
+from inbound.reading.message import Envelope, Kind, Verdict
 from inbound.reading.parse import parse
 from tests.mail import eml
 
@@ -36,8 +36,12 @@ Subject: Re: Help
 """
 
 
-def kind(raw: bytes, mail_from: str = "a@b.c") -> Kind:
-    return classify(parse(raw), Envelope(mail_from, ("support@example.com",)), {"support@example.com"}).kind
+def judged(raw: bytes, mail_from: str | None = "a@b.c") -> Verdict:
+    return classify(parse(raw), Envelope(mail_from, ("support@example.com",)), {"support@example.com"})
+
+
+def kind(raw: bytes, mail_from: str | None = "a@b.c") -> Kind:
+    return judged(raw, mail_from).kind
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def kind(raw: bytes, mail_from: str = "a@b.c") -> Kind:
         (Kind.AUTO_REPLY, {"X_Autoreply": "yes"}),
         (Kind.AUTOMATIC, {"Precedence": "bulk"}),
         (Kind.LIST, {"List_Id": "<list.example.org>"}),
-        (Kind.LOOP, {"X_Helpdesk_Mail": "reply"}),
+        (Kind.PERSON, {"X_Helpdesk_Mail": "reply"}),
     ],
 )
 def test_headers_say_what_a_mail_is(expected: Kind, headers: dict[str, str]) -> None:
@@ -60,16 +64,17 @@ def test_headers_say_what_a_mail_is(expected: Kind, headers: dict[str, str]) -> 
 @pytest.mark.parametrize(
     "subject", ["Automatic reply: Help", "Out of Office: Help", "Abwesenheitsnotiz", "Réponse automatique : x"]
 )
-def test_subjects_of_vacation_notices_are_known(subject: str) -> None:
-    assert kind(eml("x", subject=subject)) is Kind.AUTO_REPLY
+def test_words_alone_withhold_our_acknowledgement_and_with_a_second_sign_they_are_an_automatic_reply(
+    subject: str,
+) -> None:
+    words = judged(eml("x", subject=subject))
+    assert (words.kind, words.is_quiet) == (Kind.PERSON, True)
+    assert kind(eml("x", subject=subject), mail_from="") is Kind.AUTO_REPLY
+    assert kind(eml("x", subject=subject, x_auto_response_suppress="All")) is Kind.AUTO_REPLY
 
 
 def test_a_null_return_path_alone_is_no_bounce() -> None:
     assert kind(eml("I am away"), mail_from="") is Kind.AUTOMATIC
-
-
-def test_our_own_address_in_from_is_a_loop() -> None:
-    assert kind(eml("x", sender="support@example.com")) is Kind.LOOP
 
 
 def test_a_delivery_report_is_a_bounce_and_says_whose() -> None:

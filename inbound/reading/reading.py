@@ -1,0 +1,99 @@
+"""Everything that is understood of one mail, from its bytes and its envelope alone."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from inbound.reading import quotes
+from inbound.reading.body import safe_html
+from inbound.reading.classify import classify
+from inbound.reading.dsn import report as read_report
+from inbound.reading.language import guess
+from inbound.reading.message import (
+    Address,
+    Attachment,
+    DeliveryReport,
+    Envelope,
+    FailedRecipient,
+    Kind,
+    ParsedMail,
+    Verdict,
+)
+from inbound.reading.parse import parse
+from inbound.reading.sender import Sender, who_writes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A mail, understood. Its body is split and its HTML safe to show; `parsed` holds the body no more."""
+
+    parsed: ParsedMail
+    sender: Sender
+    verdict: Verdict
+    report: DeliveryReport | None
+    language: str
+    text: str
+    quoted_text: str
+    html: str
+    quoted_html: str
+
+
+def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, signed_path: bool) -> Reading:
+    """`ours` are our mailbox addresses in lower case; `signed_path` as for `classify`."""
+    parsed = parse(raw)
+    verdict = classify(parsed, envelope, ours, signed_path=signed_path)
+    split = quotes.split(parsed.text, parsed.html)
+    return Reading(
+        parsed=replace(parsed, text="", html=""),
+        sender=who_writes(parsed, ours),
+        verdict=verdict,
+        report=read_report(raw) if verdict.kind is Kind.BOUNCE else None,
+        language=guess(parsed),
+        text=split.text,
+        quoted_text=split.quoted_text,
+        html=safe_html(split.html) if split.html else "",
+        quoted_html=safe_html(split.quoted_html) if split.quoted_html else "",
+    )
+
+
+def pack(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
+    """As JSON, and the attachments' bytes beside it."""
+    packed = asdict(reading)
+    files = [attachment.pop("data") for attachment in packed["parsed"]["attachments"]]
+    date = reading.parsed.date
+    packed["parsed"]["date"] = date.isoformat() if date else None
+    return packed, files
+
+
+def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
+    """The inverse of `pack`."""
+    parsed, verdict, report, sender = packed["parsed"], packed["verdict"], packed["report"], packed["sender"]
+
+    def addresses(name: str) -> tuple[Address, ...]:
+        return tuple(Address(**found) for found in parsed[name])
+
+    mail = ParsedMail(
+        **parsed
+        | {
+            "from_": Address(**parsed["from_"]),
+            "attachments": tuple(
+                Attachment(**a, data=data) for a, data in zip(parsed["attachments"], files, strict=True)
+            ),
+            "date": datetime.fromisoformat(parsed["date"]) if parsed["date"] else None,
+        }
+        | {name: addresses(name) for name in ("reply_to", "to", "cc")}
+        | {name: tuple(parsed[name]) for name in ("in_reply_to", "references", "defects")},
+    )
+    return Reading(
+        **packed
+        | {
+            "parsed": mail,
+            "sender": Sender(Address(**sender["address"]), sender["by"]),
+            "verdict": Verdict(**verdict | {"kind": Kind(verdict["kind"])}),
+            "report": report
+            and DeliveryReport(
+                tuple(FailedRecipient(**found) for found in report["recipients"]), report["original_message_id"]
+            ),
+        }
+    )
