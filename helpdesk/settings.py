@@ -302,6 +302,7 @@ MAX_MAIL_BYTES = setting("MAX_MAIL_BYTES", "25MB", size)
 RAW_MAIL_DAYS = setting("RAW_MAIL_DAYS", "0", integer(0, 100_000))  # 0: for ever
 SMTP_HOSTNAME = setting("SMTP_HOSTNAME", SUPPORT_ADDRESS.rpartition("@")[2], str)
 SMTP_MAX_CONNECTIONS = setting("SMTP_MAX_CONNECTIONS", "200", integer(1, 100_000))
+SMTP_MAX_CONNECTIONS_PER_CLIENT = setting("SMTP_MAX_CONNECTIONS_PER_CLIENT", "20", integer(1, 100_000))
 SMTP_IDLE_SECONDS = setting("SMTP_IDLE_SECONDS", "120", integer(1, 3600))
 SMTP_TRUSTED = setting("SMTP_TRUSTED", "127.0.0.0/8,::1/128", networks)
 SMTP_CLIENT_RATE = setting("SMTP_CLIENT_RATE", "300", integer(0, 10**9))  # messages a minute; 0: no limit

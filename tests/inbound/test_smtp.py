@@ -3,20 +3,25 @@
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connections
 
 from inbound import store
 from inbound.models import InboundMail, Mailbox
+from inbound.transports.smtp.clients import Clients
+from inbound.transports.smtp.handler import _host
 from inbound.transports.smtp.listener import Listener
 from inbound.transports.smtp.writer import Writer
 from tests.mail import SUPPORT, eml, mailbox
-from tests.services import need
+from tests.services import need, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,8 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Wire:
     """SMTP by hand, for what no library would send."""
 
-    def __init__(self, port: int, greeting: str = "EHLO x") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, greeting: str = "EHLO x", source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
         self.file = self.socket.makefile("rb")
         self.answer()
         self.say(greeting)
@@ -244,20 +249,14 @@ def test_an_idle_connection_is_closed(settings) -> None:
 
 
 def test_starttls_is_offered_where_a_certificate_is_configured(settings, tmp_path: Path) -> None:
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    settings.SMTP_TLS_CERT, settings.SMTP_TLS_KEY = str(certificate), str(key)
+    trusted = certificate(settings, tmp_path)
     mailbox()
     started = Listener(("127.0.0.1", 0), None)
     started.start()
     with client(started) as smtp:
         smtp.ehlo()
         assert smtp.has_extn("starttls")
-        trusting = ssl.create_default_context(cafile=str(certificate))
+        trusting = ssl.create_default_context(cafile=str(trusted))
         trusting.check_hostname = False
         smtp.starttls(context=trusting)
         smtp.ehlo()
@@ -277,3 +276,179 @@ def test_smtputf8_senders_and_names_are_taken(listener: Listener) -> None:
     assert wire.answer().startswith("250")
     row = InboundMail.objects.get()
     assert (row.mail_from, row.from_address, row.subject) == ("jürgen@bücher.example", "jürgen@bücher.example", "Grüße")
+
+
+# --- One client's connections
+
+
+def certificate(settings, folder: Path) -> Path:
+    """The listener offers STARTTLS from now on; the certificate to trust."""
+    found, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-keyout", str(key), "-out", str(found)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    settings.SMTP_TLS_CERT, settings.SMTP_TLS_KEY = str(found), str(key)
+    return found
+
+
+@pytest.fixture
+def strangers(settings) -> Iterator[Listener]:
+    """A listener that trusts nobody."""
+    mailbox()
+    settings.SMTP_TRUSTED = []
+    started = Listener(("127.0.0.1", 0), ("127.0.0.1", 0))
+    started.start()
+    yield started
+    started.stop()
+    connections.close_all()
+
+
+def dial(port: int, source: str = "127.0.0.1") -> tuple[socket.socket, bytes]:
+    """A connection from that address, and what it was greeted with."""
+    made = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+    return made, made.recv(100)
+
+
+def test_one_client_with_many_idle_connections_locks_nobody_else_out(strangers: Listener, settings) -> None:
+    port = strangers.ports["smtp"]
+    held = [dial(port) for _ in range(300)]
+    greetings = [greeting[:9] for _, greeting in held]
+    allowed = settings.SMTP_MAX_CONNECTIONS_PER_CLIENT
+    assert greetings == [b"220 examp"] * allowed + [b"421 4.7.0"] * (300 - allowed)
+    assert all(refused.recv(100) == b"" for refused, _ in held[allowed:])
+    with smtplib.SMTP("127.0.0.1", port, timeout=10, source_address=("127.0.0.2", 0)) as smtp:
+        smtp.sendmail("a@b.c", [SUPPORT], eml("x"))
+    assert InboundMail.objects.count() == 1
+    for each, _ in held:
+        each.close()
+
+
+def test_trusted_networks_and_lmtp_peers_hold_as_many_connections_as_they_need(settings) -> None:
+    settings.SMTP_MAX_CONNECTIONS_PER_CLIENT = 1
+    settings.SMTP_TRUSTED = ["127.0.0.2/32"]
+    started = Listener(("127.0.0.1", 0), ("127.0.0.1", 0))
+    started.start()
+    for name, source, second in (
+        ("smtp", "127.0.0.2", b"220"),
+        ("smtp", "127.0.0.1", b"421"),
+        ("lmtp", "127.0.0.1", b"220"),
+    ):
+        held = [dial(started.ports[name], source) for _ in range(2)]
+        assert [greeting[:3] for _, greeting in held] == [b"220", second]
+        for each, _ in held:
+            each.close()
+    started.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "counts_for"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("127.0.0.1", ""),
+        ("::1", ""),
+        ("local", ""),
+    ],
+)
+def test_a_client_is_an_address_of_ipv4_or_a_network_of_ipv6(host: str, counts_for: str) -> None:
+    assert Clients().of(host) == counts_for
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [(("::ffff:192.0.2.7", 9, 0, 0), "192.0.2.7"), (("fe80::1%eth0", 9, 0, 2), "fe80::1"), ("", "local")],
+)
+def test_an_ipv4_address_that_came_over_ipv6_is_itself(peer: object, host: str) -> None:
+    assert _host(SimpleNamespace(peer=peer)) == host
+
+
+def over_tls(trusting: Path, wire: Wire) -> ssl.SSLSocket:
+    assert wire.say("STARTTLS").startswith("220")
+    context = ssl.create_default_context(cafile=str(trusting))
+    context.check_hostname = False
+    return context.wrap_socket(wire.socket)
+
+
+def say(secure: ssl.SSLSocket, line: bytes) -> bytes:
+    secure.sendall(line + b"\r\n")
+    return secure.recv(1000)
+
+
+def end(way: str, wire: Wire, trusting: Path) -> None:
+    """Ends the connection, or leaves it as it is for the listener to end."""
+    if way == "quit":
+        assert wire.say("QUIT").startswith("221")
+    elif way == "reset":
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif way == "in a message":
+        wire.begin()
+        wire.socket.sendall(b"Subject: x\r\n")
+    elif way == "nonsense":
+        assert [wire.say("NONSENSE")[:3] for _ in range(5)] == [*["500"] * 4, "502"]
+    elif way == "TLS quit":
+        with over_tls(trusting, wire) as secure:
+            assert say(secure, b"QUIT").startswith(b"221")
+        return
+    elif way == "TLS closed":
+        with over_tls(trusting, wire) as secure:
+            assert say(secure, b"EHLO x").startswith(b"250")
+        return
+    elif way == "TLS refused":
+        assert wire.say("STARTTLS").startswith("220")
+        wire.socket.sendall(b"this is no handshake\r\n" * 10)
+        wire.socket.recv(1000)  # an alert, or nothing
+    elif way == "TLS cut":
+        assert wire.say("STARTTLS").startswith("220")
+    elif way in {"idle", "TLS hangs", "TLS idle", "reads nothing"}:
+        if way == "TLS hangs":
+            assert wire.say("STARTTLS").startswith("220")
+            wire.socket.sendall(b"\x16\x03\x01")
+        elif way == "TLS idle":
+            held.append(over_tls(trusting, wire))
+        elif way == "reads nothing":
+            wire.socket.settimeout(0.5)
+            with suppress(OSError):
+                while True:
+                    wire.socket.sendall(b"NOOP\r\n" * 10_000)
+        held.append(wire)
+        return
+    wire.file.close()
+    wire.socket.close()
+
+
+held: list[object] = []
+WAYS = [
+    "closed", "quit", "reset", "in a message", "nonsense", "idle", "reads nothing",
+    "TLS quit", "TLS closed", "TLS refused", "TLS cut", "TLS idle", "TLS hangs",
+]  # fmt: skip
+
+
+def test_a_connection_counts_until_it_ends_however_it_ends(settings, tmp_path: Path) -> None:
+    settings.SMTP_TRUSTED = []
+    settings.SMTP_IDLE_SECONDS = 2
+    settings.SMTP_MAX_CONNECTIONS_PER_CLIENT = 1
+    settings.SMTP_MAX_CONNECTIONS = len(WAYS)
+    trusting = certificate(settings, tmp_path)
+    mailbox()
+    started = Listener(("127.0.0.1", 0), None)
+    started.start()
+    port = started.ports["smtp"]
+
+    def is_free(source: str) -> bool:
+        made, greeting = dial(port, source)
+        made.close()
+        return greeting.startswith(b"220")
+
+    for number, way in enumerate(WAYS):
+        wire = Wire(port, source=f"127.0.1.{number + 1}")
+        end(way, wire, trusting)
+    for number, way in enumerate(WAYS):
+        wait_for(lambda source=f"127.0.1.{number + 1}": is_free(source), 8, f"{way!r} to be over")
+    (handler,) = started.handlers
+    wait_for(lambda: handler.open_connections() == 0, 5, "nothing to be counted")
+    held.clear()
+    started.stop()

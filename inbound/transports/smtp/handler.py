@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from inbound import store
 from inbound.reading.message import Envelope as MailEnvelope
+from inbound.transports.smtp.clients import Clients
 from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
 from inbound.transports.smtp.rates import Rates
 from inbound.transports.smtp.writer import Writer
@@ -24,22 +26,42 @@ REMEMBER_SECONDS = 2.0
 class Handler:
     """Shared by all connections of one listener."""
 
-    def __init__(self, writer: Writer, *, transport: str, max_connections: int) -> None:
+    def __init__(self, writer: Writer, *, transport: str, max_connections: int, max_per_client: int) -> None:
         self.writer = writer
         self.transport = transport
         self.max_connections = max_connections
-        self._connections: set[Protocol] = set()
+        self.max_per_client = max_per_client
+        self._connections: dict[Protocol, str] = {}  # and whom each counts for
+        self._of_client: Counter[str] = Counter()
         self._recipients = _Recipients()
-        self._rates = Rates()
+        self._clients = Clients()
+        self._rates = Rates(self._clients)
 
     def connected(self, connection: Protocol) -> None:
-        self._connections.add(connection)
-        if len(self._connections) > self.max_connections and connection.transport is not None:
-            connection.transport.write(b"421 4.3.2 Too many connections, please try again later\r\n")
-            connection.transport.close()
+        """Counts the connection, once (STARTTLS makes it anew), or refuses it, uncounted: refusals fill no limit."""
+        if connection in self._connections:
+            return
+        # Whoever speaks LMTP is an MTA, and one address.
+        client = self._clients.of(_host(connection.session)) if self.transport == "smtp" else ""
+        if client and self._of_client[client] >= self.max_per_client:
+            connection.refuse("421 4.7.0 Too many connections from your address, please try again later")
+        elif len(self._connections) >= self.max_connections:
+            connection.refuse("421 4.3.2 Too many connections, please try again later")
+        else:
+            self._connections[connection] = client
+            self._of_client[client] += 1
 
     def disconnected(self, connection: Protocol) -> None:
-        self._connections.discard(connection)
+        """However it ended; a second time changes nothing."""
+        client = self._connections.pop(connection, None)
+        if client is None:
+            return
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]
+
+    def open_connections(self) -> int:
+        return len(self._connections)
 
     async def handle_EHLO(
         self, server: Protocol, session: Session, envelope: Envelope, hostname: str, responses: list[str]

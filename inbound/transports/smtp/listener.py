@@ -25,6 +25,7 @@ class Listener:
     lmtp: tuple[str, int] | None
     writer: Writer = field(default_factory=Writer)
     ports: dict[str, int] = field(default_factory=dict)  # where it really listens, when 0 was asked for
+    handlers: list[Handler] = field(default_factory=list)
 
     def start(self) -> None:
         self._ready = threading.Event()
@@ -60,12 +61,14 @@ class Listener:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         flight, tls = Flight(settings.SMTP_BYTES_IN_FLIGHT), _tls()
         servers: list[asyncio.Server] = []
-        handlers: list[Handler] = []
         for name, address, protocol in (("smtp", self.smtp, Protocol), ("lmtp", self.lmtp, LmtpProtocol)):
             if address is None:
                 continue
-            handler = Handler(self.writer, transport=name, max_connections=settings.SMTP_MAX_CONNECTIONS)
-            handlers.append(handler)
+            handler = Handler(
+                self.writer, transport=name, max_connections=settings.SMTP_MAX_CONNECTIONS,
+                max_per_client=settings.SMTP_MAX_CONNECTIONS_PER_CLIENT,
+            )  # fmt: skip
+            self.handlers.append(handler)
 
             def connect(handler: Handler = handler, protocol: type[Protocol] = protocol) -> Protocol:
                 return protocol(
@@ -80,7 +83,7 @@ class Listener:
         await self._end.wait()
         for server in servers:
             server.close()
-        await _goodbye(handlers)
+        await _goodbye(self.handlers)
 
 
 async def _goodbye(handlers: list[Handler]) -> None:

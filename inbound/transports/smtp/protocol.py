@@ -56,6 +56,26 @@ class Protocol(SMTP):
         self.event_handler.disconnected(self)
         super().connection_lost(error)
 
+    def refuse(self, words: str) -> None:
+        """Says so and hangs up at once, whether or not the client reads it."""
+        transport = self.transport
+        if not isinstance(transport, asyncio.Transport):
+            return
+        transport.write(words.encode() + b"\r\n")
+        transport.close()
+        if transport.get_write_buffer_size():
+            transport.abort()  # close() alone would wait until it is read
+
+    def _timeout_cb(self) -> None:
+        """Nothing came for too long. aiosmtpd's own close() waits for ever for a client that reads nothing, and a
+        TLS handshake that hangs never ends: neither would be counted off."""
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        for transport in (self.transport, self._original_transport):
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+        self.event_handler.disconnected(self)
+
     async def handle_exception(self, error: Exception) -> str:
         """Our fault, so a temporary answer; and nothing of ours in its text."""
         log.error("SMTP session with %r", self.session and self.session.peer, exc_info=error)
