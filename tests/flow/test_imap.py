@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.db import connections
 from django.utils import timezone
 from imapclient import SEEN, IMAPClient
+from imapclient.exceptions import IMAPClientError
 
 from inbound import store
 from inbound.models import ImapCursor, InboundMail
+from inbound.transports.imap import session
 from inbound.transports.imap.account import Account, read_account
 from inbound.transports.imap.session import fetch, fetch_new, missing, watch
 from tests.dovecot import Dovecot, dovecot
@@ -180,3 +183,63 @@ def test_the_watcher_hears_of_new_mail_and_stops_when_told(account: Account) -> 
     stop.set()
     thread.join(15)
     assert not thread.is_alive()
+
+
+# --- Large folders
+
+
+@pytest.fixture
+def large(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[IMAPClient, Account]]:
+    """Three hundred messages, of which every other one is unread: far more than one answer to SEARCH can name. The
+    UIDs have a gap, as where much was deleted."""
+    account = replace(account, folder="Large")
+    with connect(account) as client:
+        client.create_folder("Large")
+        old = timezone.now() - timedelta(days=9)
+        for number in range(320):
+            flags = (SEEN,) if number % 2 else ()
+            client.append("Large", eml(f"{number}", message_id=f"m{number}@imap"), flags, old)
+        client.select_folder("Large")
+        client.delete_messages(list(range(101, 121)))
+        client.uid_expunge(list(range(101, 121)))
+        with monkeypatch.context() as patched:
+            patched.setattr("imaplib._MAXLINE", 400)
+            with connect(account) as short:
+                short.select_folder("Large")
+                with pytest.raises(IMAPClientError, match="more than 400 bytes"):
+                    short.search(["ALL"])
+                short.shutdown()
+            yield client, account
+
+
+@pytest.mark.parametrize(("choice", "taken"), [("recent", 151), ("unread", 150), ("all", 301), ("nothing", 0)])
+def test_a_folder_larger_than_an_answer_may_be_is_read_as_any_other(
+    large: tuple[IMAPClient, Account], choice: str, taken: int
+) -> None:
+    client, account = large
+    account = replace(account, first_contact=choice)
+    client.append("Large", eml("read today", message_id="today@imap"), (SEEN,))
+    assert fetch_new(client, account) == taken
+    assert len(set(stored())) == taken
+    assert fetch_new(client, account) == 0
+    for number in range(50):  # more than one answer can name, again
+        client.append("Large", eml("later", message_id=f"later{number}@imap"))
+    assert fetch_new(client, account) == 50
+    assert missing_here(client, account) == []
+    InboundMail.objects.filter(message_id__in=["later7@imap", "later44@imap"]).delete()
+    assert missing_here(client, account) == [329, 366]
+
+
+def missing_here(client: IMAPClient, account: Account) -> list[int]:
+    """`missing`, in a session that is signed in: the list of what a server can do is a long line, too."""
+    with patch.object(session, "connect", lambda account: nullcontext(client)):
+        return missing(account)
+
+
+def test_little_is_asked_of_a_large_folder_where_little_is_new(large: tuple[IMAPClient, Account]) -> None:
+    client, account = large
+    fetch_new(client, replace(account, first_contact="nothing"))
+    client.append("Large", eml("later", message_id="later@imap"))
+    with patch.object(IMAPClient, "search", autospec=True, side_effect=IMAPClient.search) as search:
+        assert fetch_new(client, account) == 1
+    assert search.call_count <= 2

@@ -27,6 +27,7 @@ from inbound.reading.message import Envelope
 from inbound.secrets import opened
 from inbound.transports.imap import oauth
 from inbound.transports.imap.account import Account
+from inbound.transports.imap.folder import Folder, open_folder, uids, uids_between
 
 log = logging.getLogger(__name__)
 
@@ -93,20 +94,19 @@ def connect(account: Account) -> IMAPClient:
 
 def fetch_new(client: IMAPClient, account: Account) -> int:
     """Stores what came after the cursor; how many messages. The folder is selected here."""
-    selected = client.select_folder(account.folder)
+    folder = open_folder(client, account)
     cursor, _ = ImapCursor.objects.get_or_create(account=account.name)
     _reached(account)
-    validity = int(selected[b"UIDVALIDITY"])
-    known = cursor.uid_validity == validity
+    known = cursor.uid_validity == folder.validity
     if not known:
         # A changed folder is read again from its beginning. The cursor is set when that is done: until then a
         # crash begins it anew, and the keys know what is stored.
-        uids = client.search(["ALL"]) if cursor.uid_validity else _at_first(client, account)
+        wanted = uids(folder) if cursor.uid_validity else _at_first(folder)
     else:
-        uids = [uid for uid in client.search(["UID", f"{cursor.last_uid + 1}:*"]) if uid > cursor.last_uid]
+        wanted = uids_between(folder, cursor.last_uid)
     count, trouble = 0, _cannot_move(client, account)
-    for batch in _batches(client, sorted(uids)):
-        for stored in _stored(client, account, validity, batch):
+    for batch in _batches(folder, wanted):
+        for stored in _stored(folder, batch):
             if known:
                 ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
             client.add_flags(stored, [SEEN], silent=True)
@@ -114,10 +114,9 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
                 trouble = _move(client, account, stored)
             count += len(stored)
         _reached(account)
-    newest = int(selected.get(b"UIDNEXT", 1)) - 1
     # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
-    reached = max([newest, *uids])
-    changes: dict[str, int] = {"uid_validity": validity, "last_uid": reached}
+    reached = max([folder.newest, *wanted])
+    changes: dict[str, int] = {"uid_validity": folder.validity, "last_uid": reached}
     if not known:
         # Unless everything was taken, some of what was there was passed over: `missing` looks behind it.
         changes["first_uid"] = 0 if account.first_contact == "all" or cursor.uid_validity else reached
@@ -138,32 +137,27 @@ def missing(account: Account) -> list[int]:
     what the first contact passed over. The newest CHECKED are compared."""
     cursor = ImapCursor.objects.filter(account=account.name).first()
     with connect(account) as client:
-        selected = client.select_folder(account.folder, readonly=True)
-        validity = int(selected[b"UIDVALIDITY"])
-        if cursor is None or cursor.uid_validity != validity:
+        folder = open_folder(client, account, readonly=True)
+        if cursor is None or cursor.uid_validity != folder.validity:
             return []
-        uids = [uid for uid in client.search(["ALL"]) if cursor.first_uid < uid <= cursor.last_uid][-CHECKED:]
+        there = uids_between(folder, cursor.first_uid, cursor.last_uid, most=CHECKED)
     known: set[int] = set()
-    for start in range(0, len(uids), 500):
-        known |= _known(account, validity, uids[start : start + 500])
-    return sorted(set(uids) - known)
+    for start in range(0, len(there), 500):
+        known |= _known(folder, there[start : start + 500])
+    return sorted(set(there) - known)
 
 
 def fetch(account: Account, uids: list[int]) -> int:
     """Stores those messages, wherever the cursor is; how many."""
     with connect(account) as client:
-        validity = int(client.select_folder(account.folder, readonly=True)[b"UIDVALIDITY"])
-        return sum(
-            len(stored)
-            for batch in _batches(client, sorted(uids))
-            for stored in _stored(client, account, validity, batch)
-        )
+        folder = open_folder(client, account, readonly=True)
+        return sum(len(stored) for batch in _batches(folder, sorted(uids)) for stored in _stored(folder, batch))
 
 
-def _batches(client: IMAPClient, uids: list[int]) -> Iterator[list[int]]:
+def _batches(folder: Folder, uids: list[int]) -> Iterator[list[int]]:
     """So many that fetching them needs little memory, and sharing a commit pays."""
     for start in range(0, len(uids), BATCH):
-        sizes = client.fetch(uids[start : start + BATCH], ["RFC822.SIZE"])
+        sizes = folder.client.fetch(uids[start : start + BATCH], ["RFC822.SIZE"])
         batch: list[int] = []
         total = 0
         for uid in uids[start : start + BATCH]:
@@ -176,16 +170,17 @@ def _batches(client: IMAPClient, uids: list[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _stored(client: IMAPClient, account: Account, validity: int, uids: list[int]) -> Iterator[list[int]]:
+def _stored(folder: Folder, uids: list[int]) -> Iterator[list[int]]:
     """The UIDs of the batch as they are stored: all at once, or where that fails one after the other until one does
     not go in. What is stored already, or gone meanwhile, is passed over."""
-    had = _known(account, validity, uids)
+    had = _known(folder, uids)
     wanted = [uid for uid in uids if uid not in had]
     # PEEK: fetching must not mark as read what is not stored yet.
-    answer = client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
-    envelope = Envelope(None, (_recipient(account),), account.name)
+    answer = folder.client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
+    account = folder.account
+    envelope = Envelope("", (_recipient(account),), account.name)
     arrivals = {
-        uid: store.Arrival(raw, envelope, "imap", _key(account, validity, uid))
+        uid: store.Arrival(raw, envelope, "imap", folder.key(uid))
         for uid in wanted
         if (raw := answer.get(uid, {}).get(b"BODY[]")) is not None
     }
@@ -204,27 +199,24 @@ def _stored(client: IMAPClient, account: Account, validity: int, uids: list[int]
             yield there
 
 
-def _known(account: Account, validity: int, uids: list[int]) -> set[int]:
-    keys = {_key(account, validity, uid): uid for uid in uids}
+def _known(folder: Folder, uids: list[int]) -> set[int]:
+    keys = {folder.key(uid): uid for uid in uids}
     rows = InboundMail.objects.filter(transport_key__in=list(keys))
     return {keys[str(key)] for key in rows.values_list("transport_key", flat=True)}
 
 
-def _key(account: Account, validity: int, uid: int) -> str:
-    return f"imap:{account.name}:{validity}:{uid}"[:300]
-
-
-def _at_first(client: IMAPClient, account: Account) -> list[int]:
-    if account.first_contact == "all":
-        return list(client.search(["ALL"]))
-    if account.first_contact == "nothing":
+def _at_first(folder: Folder) -> list[int]:
+    choice = folder.account.first_contact
+    if choice == "all":
+        return uids(folder)
+    if choice == "nothing":
         return []
-    unread = client.search(["UNSEEN"])
-    if account.first_contact == "unread":
-        return list(unread)
+    unread = uids(folder, "UNSEEN")
+    if choice == "unread":
+        return unread
     # What another client has marked as read since yesterday may be what nobody has answered. RFC 9051 6.4.4:
     # SINCE is by the day, in the server's time zone.
-    return sorted({*unread, *client.search(["SINCE", (timezone.now() - RECENT).date()])})
+    return sorted({*unread, *uids(folder, "SINCE", (timezone.now() - RECENT).date())})
 
 
 def _cannot_move(client: IMAPClient, account: Account) -> str:
