@@ -241,12 +241,12 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     list_select_related = ["mailbox"]
     actions = ["pause", "resume"]
     actions_detail = ["try_it", "compare"]
-    readonly_fields = ["last_contact", "cursor", "waiting", "trouble"]
+    readonly_fields = ["last_contact", "cursor", "waiting", "trouble", "note"]
     fieldsets = [
         (None, {"fields": ["mailbox", "is_active", "first_contact", "folder", "move_to"]}),
         ("Server", {"fields": ["host", "port", "security", "username", "auth", "secret"]}),
         ("OAuth 2", {"fields": ["token_url", "client_id", "client_secret", "scope", "token_expires_at"]}),
-        ("How it stands", {"fields": ["last_contact", "cursor", "waiting", "trouble"]}),
+        ("How it stands", {"fields": ["last_contact", "cursor", "waiting", "trouble", "note"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -275,6 +275,11 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     def trouble(self, row: ImapAccount) -> str:
         cursor = self._cursor(row)
         return cursor.error[:300] if cursor else ""
+
+    @display(description="Note")
+    def note(self, row: ImapAccount) -> str:
+        cursor = self._cursor(row)
+        return f"{cursor.noted_at:%Y-%m-%d}: {cursor.note}" if cursor and cursor.noted_at else ""
 
     @action(description="Test the connection", icon="network_check")
     def try_it(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -18,6 +18,7 @@ OLDEST = timedelta(minutes=1)
 SILENCE = timedelta(minutes=1)
 HEARTBEAT = "heartbeat"
 TOKEN_NOTICE = timedelta(days=7)
+NOTICE = timedelta(days=7)
 STARTED = timezone.now()
 
 
@@ -40,8 +41,7 @@ def health(request: HttpRequest) -> JsonResponse:
             checks[name] = found
             if found:
                 problems.append(name)
-        # Somebody should look; nobody has to be woken for it.
-        checks["to_look_at"] = sum(ledger.to_look_at().values())
+        checks["folders_numbered_anew"] = _noted()  # to be known, and no problem
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
         if checks["mail_servers_failing"]:
             problems.append("mail_servers_failing")
@@ -88,6 +88,12 @@ def _silent() -> list[str]:
         if last < since:
             silent.append(f"{row or account.name}: {(cursor.error if cursor else '') or 'never reached'}"[:300])
     return silent
+
+
+def _noted() -> list[str]:
+    """What the IMAP accounts tell of themselves, for a while."""
+    cursors = ImapCursor.objects.filter(noted_at__gt=timezone.now() - NOTICE)
+    return [f"{cursor.account}: {cursor.noted_at:%Y-%m-%d %H:%M} UTC: {cursor.note}" for cursor in cursors]
 
 
 def _expiring() -> list[str]:

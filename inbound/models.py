@@ -225,8 +225,13 @@ class ImapCursor(models.Model):
     uid_validity = models.BigIntegerField(default=0)
     last_uid = models.BigIntegerField(default=0)
     first_uid = models.BigIntegerField(default=0, help_text="What lies before it was there at first, and passed over.")
+    first_contact_at = models.DateTimeField(
+        null=True, help_text="What is older was the first contact's to take or not."
+    )
     contacted_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
+    note = models.TextField(blank=True, help_text="What people should know, and is no trouble.")
+    noted_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.account

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from inbound.addresses import mailbox_candidates
@@ -82,6 +82,15 @@ def mailbox_for(recipient: str) -> Mailbox | None:
     """The active mailbox that mail to `recipient` belongs to; `postmaster` is always somebody's."""
     candidates = list(mailbox_candidates(recipient))
     return _pick(candidates, _mailboxes(candidates))
+
+
+def earlier(raw: bytes, mails: QuerySet[InboundMail]) -> InboundMail | None:
+    """The first of `mails` that is this one: the same bytes, or the same Message-ID and body."""
+    glance = _glance(raw)
+    same = Q(sha256=glance.sha256)
+    if glance.message_id:
+        same |= Q(message_id=glance.message_id, body_sha256=glance.body_sha256)
+    return mails.filter(same).order_by("pk").first()
 
 
 def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:

@@ -1,20 +1,25 @@
 """`imapd`'s session against a real Dovecot."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import timezone as tz
 from unittest.mock import patch
 
 import pytest
 from django.db import connections
+from django.test import RequestFactory
 from django.utils import timezone
 from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientError
 
+from helpdesk.health import health
+from helpdesk.models import Person
 from inbound import store
-from inbound.models import ImapCursor, InboundMail
+from inbound.models import ImapCursor, InboundMail, RawMail
 from inbound.transports.imap import session
 from inbound.transports.imap.account import Account, read_account
 from inbound.transports.imap.session import fetch, fetch_new, missing, watch
@@ -243,3 +248,90 @@ def test_little_is_asked_of_a_large_folder_where_little_is_new(large: tuple[IMAP
     with patch.object(IMAPClient, "search", autospec=True, side_effect=IMAPClient.search) as search:
         assert fetch_new(client, account) == 1
     assert search.call_count <= 2
+
+
+# --- A folder that its server has numbered anew
+
+
+def fill(client: IMAPClient, messages: list[tuple[str, datetime]], *, flags: tuple[bytes, ...] = (SEEN,)) -> int:
+    """Makes the folder "Moved" anew, with those messages, the date of arrival of each as given; its UIDVALIDITY."""
+    if client.folder_exists("Moved"):
+        client.unselect_folder()
+        client.delete_folder("Moved")
+    client.create_folder("Moved")
+    for name, arrived in messages:
+        client.append("Moved", eml(name, message_id=f"{name}@imap"), flags, arrived)
+    return int(client.folder_status("Moved", ["UIDVALIDITY"])[b"UIDVALIDITY"])
+
+
+def seen_by_health() -> tuple[int, list[str]]:
+    request = RequestFactory().get("/")
+    request.user = Person(role=Person.Role.AGENT)
+    answer = health(request)
+    return answer.status_code, json.loads(answer.content)["folders_numbered_anew"]
+
+
+def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(account: Account) -> None:
+    account = replace(account, folder="Moved")
+    long_ago = [(f"old{number}", timezone.now() - timedelta(days=400 - number)) for number in range(30)]
+    with connect(account) as client:
+        first = fill(client, long_ago)
+        assert fetch_new(client, account) == 0
+        client.append("Moved", eml("answered", message_id="answered@imap"))
+        client.append("Moved", eml("twin", message_id="twin@imap"))
+        client.append("Moved", eml("no id"))
+        assert fetch_new(client, account) == 3
+        RawMail.objects.all().delete()  # as housekeeping does, after RAW_MAIL_DAYS
+        now = timezone.now()
+        again = [*long_ago[:15], ("answered", now), ("new", now), *long_ago[15:], ("twin", now)]
+        assert fill(client, again, flags=()) != first
+        client.append("Moved", eml("no id"))
+        fetch_new(client, account)
+        assert stored() == ["", "answered@imap", "new@imap", "twin@imap"]
+        # What was passed over is left as it was; what is stored is read.
+        client.select_folder("Moved")
+        assert len(client.search(["UNSEEN"])) == 30
+        assert fetch_new(client, account) == 0
+        client.append("Moved", eml("later", message_id="later@imap"))
+        assert fetch_new(client, account) == 1
+        assert missing(account) == []
+    code, (words,) = seen_by_health()
+    assert code == 200
+    assert "30 messages from before the first contact" in words
+    assert account.name in words
+
+
+def test_a_folder_numbered_anew_is_read_on_where_it_was_cut_off(account: Account, monkeypatch) -> None:
+    account = replace(account, folder="Moved")
+    with connect(account) as client:
+        fill(client, [])
+        fetch_new(client, account)
+        for name in ("a", "b"):
+            client.append("Moved", eml(name, message_id=f"{name}@imap"))
+        fetch_new(client, account)
+        now = timezone.now()
+        fill(client, [("b", now), ("new", now), ("newer", now), ("a", now)])
+        with without(b"newer@imap", monkeypatch), pytest.raises(OSError, match="disk full"):
+            fetch_new(client, account)
+        assert stored() == ["a@imap", "b@imap", "new@imap"]
+        fetch_new(client, account)
+        assert stored() == ["a@imap", "b@imap", "new@imap", "newer@imap"]
+        assert InboundMail.objects.exclude(transport_key__contains=str(validity(client))).count() == 0
+
+
+def validity(client: IMAPClient) -> int:
+    return int(client.select_folder("Moved")[b"UIDVALIDITY"])
+
+
+@pytest.mark.parametrize("zone", [-12, 0, 14])
+def test_the_servers_date_counts_in_whatever_zone_it_is_given(account: Account, zone: int) -> None:
+    account = replace(account, folder="Moved")
+    with connect(account) as client:
+        fill(client, [])
+        fetch_new(client, account)
+        first = ImapCursor.objects.get().first_contact_at
+        assert first is not None
+        there = first.astimezone(tz(timedelta(hours=zone)))
+        fill(client, [("before", there - timedelta(seconds=2)), ("after", there + timedelta(seconds=2))])
+        fetch_new(client, account)
+    assert stored() == ["after@imap"]

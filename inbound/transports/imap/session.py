@@ -1,8 +1,8 @@
 """One account, watched for ever: fetch, store, commit, and only then \\Seen.
 
 The cursor (UIDVALIDITY and the last UID, RFC 9051 2.3.1.1) is in the database, so what another client
-has read is not skipped, and what was fetched before a crash is known by its key. A folder whose
-UIDVALIDITY changed is read again from its beginning; intake knows what it has had.
+has read is not skipped, and what was fetched before a crash is known by its key. Of a folder whose UIDVALIDITY changed,
+what came after the account's first contact is read again, and what is stored already is recognised.
 """
 
 import logging
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -27,7 +27,7 @@ from inbound.reading.message import Envelope
 from inbound.secrets import opened
 from inbound.transports.imap import oauth
 from inbound.transports.imap.account import Account
-from inbound.transports.imap.folder import Folder, open_folder, uids, uids_between
+from inbound.transports.imap.folder import Folder, keys_of, open_folder, uids, uids_between
 
 log = logging.getLogger(__name__)
 
@@ -96,16 +96,24 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     """Stores what came after the cursor; how many messages. The folder is selected here."""
     folder = open_folder(client, account)
     cursor, _ = ImapCursor.objects.get_or_create(account=account.name)
+    if cursor.first_contact_at is None:
+        cursor.first_contact_at = timezone.now()
+        cursor.save(update_fields=["first_contact_at"])
     _reached(account)
     known = cursor.uid_validity == folder.validity
-    if not known:
-        # A changed folder is read again from its beginning. The cursor is set when that is done: until then a
-        # crash begins it anew, and the keys know what is stored.
-        wanted = uids(folder) if cursor.uid_validity else _at_first(folder)
-    else:
+    anew = bool(cursor.uid_validity) and not known
+    # The cursor of a folder that is not known is set when all of it is done: until then a crash begins it anew, and the
+    # keys know what is stored.
+    if known:
         wanted = uids_between(folder, cursor.last_uid)
+    elif anew:
+        wanted = _since(folder, cursor.first_contact_at)
+    else:
+        wanted = _at_first(folder)
     count, trouble = 0, _cannot_move(client, account)
     for batch in _batches(folder, wanted):
+        if anew:
+            _recognise(folder, batch)
         for stored in _stored(folder, batch):
             if known:
                 ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
@@ -116,10 +124,12 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
         _reached(account)
     # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
     reached = max([folder.newest, *wanted])
-    changes: dict[str, int] = {"uid_validity": folder.validity, "last_uid": reached}
+    changes: dict[str, object] = {"uid_validity": folder.validity, "last_uid": reached}
     if not known:
         # Unless everything was taken, some of what was there was passed over: `missing` looks behind it.
-        changes["first_uid"] = 0 if account.first_contact == "all" or cursor.uid_validity else reached
+        changes["first_uid"] = 0 if account.first_contact == "all" and not anew else reached
+    if anew:
+        changes |= {"note": _says_of_numbers(folder, cursor, len(wanted)), "noted_at": timezone.now()}
     ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble, **changes)
     return count
 
@@ -217,6 +227,40 @@ def _at_first(folder: Folder) -> list[int]:
     # What another client has marked as read since yesterday may be what nobody has answered. RFC 9051 6.4.4:
     # SINCE is by the day, in the server's time zone.
     return sorted({*unread, *uids(folder, "SINCE", (timezone.now() - RECENT).date())})
+
+
+def _since(folder: Folder, moment: datetime) -> list[int]:
+    """The UIDs of what came since then, by the server's own date of arrival (RFC 9051 2.3.3), which a copy keeps."""
+    # SINCE disregards time and zone: a day earlier is a day everywhere.
+    near = uids(folder, "SINCE", (moment - timedelta(days=1)).date())
+    found = []
+    for start in range(0, len(near), BATCH):
+        dates = folder.client.fetch(near[start : start + BATCH], ["INTERNALDATE"])
+        # The server's dates have no fractions of a second.
+        found += [uid for uid in dates if dates[uid][b"INTERNALDATE"] >= moment.replace(microsecond=0)]
+        _reached(folder.account)
+    return sorted(found)
+
+
+def _recognise(folder: Folder, uids: list[int]) -> None:
+    """What is stored already, under another UIDVALIDITY, gets the key that it has now: it is known from here on."""
+    had = _known(folder, uids)
+    before = InboundMail.objects.filter(transport_key__startswith=keys_of(folder.account))
+    for uid, said in folder.client.fetch([uid for uid in uids if uid not in had], ["BODY.PEEK[]"]).items():
+        others = before.exclude(transport_key__startswith=folder.keys)
+        if mail := store.earlier(said[b"BODY[]"], others):
+            InboundMail.objects.filter(pk=mail.pk).update(transport_key=folder.key(uid))
+
+
+def _says_of_numbers(folder: Folder, cursor: ImapCursor, newer: int) -> str:
+    older = max(0, folder.count - newer)
+    words = (
+        f"The server has numbered the folder anew (UIDVALIDITY {cursor.uid_validity} is now {folder.validity}). "
+        f"{older} messages from before the first contact ({cursor.first_contact_at:%Y-%m-%d %H:%M} UTC) were passed over; "
+        f"of {newer} since then, what was stored already was not stored again."
+    )
+    log.warning("IMAP %s: %s", folder.account.name, words)
+    return words
 
 
 def _cannot_move(client: IMAPClient, account: Account) -> str:

@@ -1,0 +1,37 @@
+from django.db import migrations, models
+
+
+def when_it_was(apps, schema_editor):
+    """Of accounts that are there already: when their first mail was stored, or the last contact. What is older than
+    either has been stored or passed over."""
+    mails = apps.get_model("inbound", "InboundMail").objects
+    for cursor in apps.get_model("inbound", "ImapCursor").objects.exclude(uid_validity=0):
+        first = mails.filter(transport_key__startswith=f"imap:{cursor.account}:").order_by("received_at").first()
+        cursor.first_contact_at = first.received_at if first else cursor.contacted_at
+        cursor.save(update_fields=["first_contact_at"])
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('inbound', '0006_waiting'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='imapcursor',
+            name='first_contact_at',
+            field=models.DateTimeField(help_text="What is older was the first contact's to take or not.", null=True),
+        ),
+        migrations.AddField(
+            model_name='imapcursor',
+            name='note',
+            field=models.TextField(blank=True, help_text='What people should know, and is no trouble.'),
+        ),
+        migrations.AddField(
+            model_name='imapcursor',
+            name='noted_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.RunPython(when_it_was, migrations.RunPython.noop),
+    ]
