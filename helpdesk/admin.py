@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -37,7 +38,7 @@ from helpdesk.models import (
 from helpdesk.wording import PLACEHOLDERS
 from inbound import store
 from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
-from inbound.transports.imap import session
+from inbound.transports.imap import passed_over, session
 from inbound.transports.imap.account import of_row
 
 STATE_COLOURS = {
@@ -241,12 +242,12 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     list_select_related = ["mailbox"]
     actions = ["pause", "resume"]
     actions_detail = ["try_it", "compare"]
-    readonly_fields = ["last_contact", "cursor", "waiting", "trouble", "note"]
+    readonly_fields = ["last_contact", "cursor", "waiting", "trouble", "passed_over", "note"]
     fieldsets = [
         (None, {"fields": ["mailbox", "is_active", "first_contact", "folder", "move_to"]}),
         ("Server", {"fields": ["host", "port", "security", "username", "auth", "secret"]}),
         ("OAuth 2", {"fields": ["token_url", "client_id", "client_secret", "scope", "token_expires_at"]}),
-        ("How it stands", {"fields": ["last_contact", "cursor", "waiting", "trouble", "note"]}),
+        ("How it stands", {"fields": ["last_contact", "cursor", "waiting", "trouble", "passed_over", "note"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -275,6 +276,11 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     def trouble(self, row: ImapAccount) -> str:
         cursor = self._cursor(row)
         return cursor.error[:300] if cursor else ""
+
+    @display(description="Passed over")
+    def passed_over(self, row: ImapAccount) -> Any:
+        """Each on a line of its own; they lie unread on the server."""
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in passed_over.named(of_row(row).name)))
 
     @display(description="Note")
     def note(self, row: ImapAccount) -> str:

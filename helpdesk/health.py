@@ -12,6 +12,7 @@ from django.utils import timezone
 from helpdesk import access, ledger, routes
 from helpdesk.models import OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
+from inbound.transports.imap import passed_over
 from inbound.transports.imap.watchers import accounts
 
 OLDEST = timedelta(minutes=1)
@@ -41,7 +42,9 @@ def health(request: HttpRequest) -> JsonResponse:
             checks[name] = found
             if found:
                 problems.append(name)
-        checks["folders_numbered_anew"] = _noted()  # to be known, and no problem
+        # To be known, and no problem: nothing would be better for a 503.
+        checks["messages_passed_over"] = _passed_over()
+        checks["folders_numbered_anew"] = _noted()
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
         if checks["mail_servers_failing"]:
             problems.append("mail_servers_failing")
@@ -88,6 +91,11 @@ def _silent() -> list[str]:
         if last < since:
             silent.append(f"{row or account.name}: {(cursor.error if cursor else '') or 'never reached'}"[:300])
     return silent
+
+
+def _passed_over() -> list[str]:
+    """The messages that an IMAP account could not take in: they lie unread where they are until somebody has looked."""
+    return [f"{account.name}: {line}" for account in accounts() for line in passed_over.named(account.name)]
 
 
 def _noted() -> list[str]:

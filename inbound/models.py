@@ -229,9 +229,30 @@ class ImapCursor(models.Model):
         null=True, help_text="What is older was the first contact's to take or not."
     )
     contacted_at = models.DateTimeField(null=True)
+    is_unfinished = models.BooleanField(default=False, help_text="The last contact did not get to its end.")
     error = models.TextField(blank=True)
     note = models.TextField(blank=True, help_text="What people should know, and is no trouble.")
     noted_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.account
+
+
+class ImapPassedOver(models.Model):
+    """A message that an account could not take in for the message's own sake; it lies on the server as it did."""
+
+    account = models.CharField(max_length=300)
+    uid_validity = models.BigIntegerField()
+    uid = models.BigIntegerField()
+    subject = models.CharField(max_length=300, blank=True)
+    reason = models.TextField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    is_final = models.BooleanField(default=False, help_text="It is not tried again.")
+    was_read = models.BooleanField(null=True, help_text="Whether it was marked as read when it was named.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "uid_validity", "uid"], name="imappassedover_once")]
+
+    def __str__(self) -> str:
+        return f"UID {self.uid} of {self.account}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db import DatabaseError, DataError, InterfaceError, close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -82,6 +82,16 @@ def mailbox_for(recipient: str) -> Mailbox | None:
     """The active mailbox that mail to `recipient` belongs to; `postmaster` is always somebody's."""
     candidates = list(mailbox_candidates(recipient))
     return _pick(candidates, _mailboxes(candidates))
+
+
+def is_its_own(error: Exception) -> bool:
+    """Whether a mail could not be stored for its own sake, so that another try will fare no better: the fault is not
+    the database's, the disk's or a setting's."""
+    if isinstance(error, DatabaseError | InterfaceError):
+        # PostgreSQL's classes 22 (data exception) and 54 (program limit exceeded): the values, not the server.
+        state = str(getattr(error.__cause__, "sqlstate", None) or "")
+        return isinstance(error, DataError) or state[:2] in {"22", "54"}
+    return not isinstance(error, UnknownRecipient | OSError | MemoryError | ImportError)
 
 
 def earlier(raw: bytes, mails: QuerySet[InboundMail]) -> InboundMail | None:

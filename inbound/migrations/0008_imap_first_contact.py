@@ -1,3 +1,4 @@
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -32,6 +33,29 @@ class Migration(migrations.Migration):
             model_name='imapcursor',
             name='noted_at',
             field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='imapcursor',
+            name='is_unfinished',
+            field=models.BooleanField(default=False, help_text='The last contact did not get to its end.'),
+        ),
+        migrations.CreateModel(
+            name='ImapPassedOver',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account', models.CharField(max_length=300)),
+                ('uid_validity', models.BigIntegerField()),
+                ('uid', models.BigIntegerField()),
+                ('subject', models.CharField(blank=True, max_length=300)),
+                ('reason', models.TextField()),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('is_final', models.BooleanField(default=False, help_text='It is not tried again.')),
+                ('was_read', models.BooleanField(help_text='Whether it was marked as read when it was named.', null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('account', 'uid_validity', 'uid'), name='imappassedover_once')],
+            },
         ),
         migrations.RunPython(when_it_was, migrations.RunPython.noop),
     ]

@@ -7,11 +7,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import timezone as tz
+from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import connections
-from django.test import RequestFactory
+from django.db import DataError, InterfaceError, OperationalError, connections
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from django.utils import timezone
 from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientError
@@ -19,9 +21,9 @@ from imapclient.exceptions import IMAPClientError
 from helpdesk.health import health
 from helpdesk.models import Person
 from inbound import store
-from inbound.models import ImapCursor, InboundMail, RawMail
-from inbound.transports.imap import session
-from inbound.transports.imap.account import Account, read_account
+from inbound.models import ImapAccount, ImapCursor, ImapPassedOver, InboundMail, RawMail
+from inbound.transports.imap import passed_over, session
+from inbound.transports.imap.account import Account, of_row, read_account
 from inbound.transports.imap.session import fetch, fetch_new, missing, watch
 from tests.dovecot import Dovecot, dovecot
 from tests.mail import eml, mailbox
@@ -55,13 +57,13 @@ def put(client: IMAPClient, *names: str, flags: tuple[bytes, ...] = ()) -> None:
 
 
 @contextmanager
-def without(words: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without(words: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> Iterator[None]:
     """Mail with those words cannot be stored, alone or with others."""
     real = store.accept_many
 
     def broken(arrivals: list[store.Arrival]) -> list[list[int]]:
         if any(words in arrival.raw for arrival in arrivals):
-            raise OSError("disk full")
+            raise error or OSError("disk full")
         return real(arrivals)
 
     with monkeypatch.context() as patched:
@@ -264,11 +266,11 @@ def fill(client: IMAPClient, messages: list[tuple[str, datetime]], *, flags: tup
     return int(client.folder_status("Moved", ["UIDVALIDITY"])[b"UIDVALIDITY"])
 
 
-def seen_by_health() -> tuple[int, list[str]]:
+def seen_by_health(check: str) -> tuple[int, list[str]]:
     request = RequestFactory().get("/")
     request.user = Person(role=Person.Role.AGENT)
     answer = health(request)
-    return answer.status_code, json.loads(answer.content)["folders_numbered_anew"]
+    return answer.status_code, json.loads(answer.content)[check]
 
 
 def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(account: Account) -> None:
@@ -295,7 +297,7 @@ def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(a
         client.append("Moved", eml("later", message_id="later@imap"))
         assert fetch_new(client, account) == 1
         assert missing(account) == []
-    code, (words,) = seen_by_health()
+    code, (words,) = seen_by_health("folders_numbered_anew")
     assert code == 200
     assert "30 messages from before the first contact" in words
     assert account.name in words
@@ -335,3 +337,181 @@ def test_the_servers_date_counts_in_whatever_zone_it_is_given(account: Account, 
         fill(client, [("before", there - timedelta(seconds=2)), ("after", there + timedelta(seconds=2))])
         fetch_new(client, account)
     assert stored() == ["after@imap"]
+
+
+# --- Messages that cannot be taken in for their own sake
+
+
+def unread(client: IMAPClient) -> list[int]:
+    client.select_folder("INBOX")
+    return list(client.search(["UNSEEN"]))
+
+
+@pytest.mark.parametrize("error", [DataError("invalid byte sequence"), ValueError("embedded null"), KeyError("x")])
+def test_a_mail_that_cannot_be_stored_for_its_own_sake_is_named_and_holds_up_no_other(
+    account: Account, settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    settings.IMAP_ACCOUNTS = [account]
+    with connect(account) as client, without(b"bad@imap", monkeypatch, error):
+        put(client, "a", "bad", "b")
+        fetch_new(client, account)
+        assert stored() == ["a@imap", "b@imap"]
+        assert seen_by_health("messages_passed_over") == (200, [])  # it is tried again
+        for _ in range(passed_over.TRIES):
+            put(client, "later")
+            fetch_new(client, account)
+        assert ImapPassedOver.objects.get().attempts == passed_over.TRIES
+        code, (words,) = seen_by_health("messages_passed_over")
+        assert (code, unread(client)) == (200, [2])
+        assert f"UID 2 (Help): {type(error).__name__}: " in words
+    # Somebody asks for it once more, after an update.
+    assert missing(account) == [2]
+    assert fetch(account, [2]) == 1
+    assert stored().count("bad@imap") == 1
+    assert seen_by_health("messages_passed_over") == (200, [])
+
+
+def test_a_mail_that_can_be_stored_at_the_second_contact_is_stored(account: Account, monkeypatch) -> None:
+    with connect(account) as client:
+        fetch_new(client, account)
+        put(client, "a", "slow", "b")
+        with without(b"slow@imap", monkeypatch, ValueError("not yet")):
+            fetch_new(client, account)
+        fetch_new(client, account)
+        assert stored() == ["a@imap", "b@imap", "slow@imap"]
+        assert unread(client) == []
+        assert not ImapPassedOver.objects.exists()
+
+
+@pytest.mark.parametrize("error", [OperationalError("the server closed the connection"), InterfaceError("gone")])
+def test_a_database_that_is_away_is_no_fault_of_the_mails(account: Account, monkeypatch, error: Exception) -> None:
+    with connect(account) as client:
+        put(client, "a", "b", "c")
+        for _ in range(passed_over.TRIES + 1):
+            with without(b"b@imap", monkeypatch, error), pytest.raises(type(error)):
+                fetch_new(client, account)
+        assert not ImapPassedOver.objects.exists()
+        fetch_new(client, account)
+    assert stored() == ["a@imap", "b@imap", "c@imap"]
+
+
+def test_a_mail_that_the_server_itself_cannot_read_stops_its_account_for_a_moment_only(
+    server: Dovecot, account: Account, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dovecot hangs up where it is asked for such a message, or for its size, whatever else is asked for with it."""
+    monkeypatch.setattr(session.random, "uniform", lambda low, high: 0.01)  # the pauses
+    settings.IMAP_ACCOUNTS = [account]
+    names = [f"m{number}" for number in range(12)]
+    for name in names:
+        server.put(account.user, name, eml(name, message_id=f"{name}@imap"))
+    with connect(account) as client:
+        client.select_folder("INBOX")
+        assert len(client.search()) == 12
+    box = server.folder / "mail" / account.user
+    (unreadable,) = [path for path in box.rglob("m5*") if path.is_file()]
+    unreadable.chmod(0)
+    stop = threading.Event()
+    thread = threading.Thread(target=watch, args=(account, stop))
+    thread.start()
+    wait_for(lambda: len(stored()) == 11, 20, "the others")
+    wait_for(lambda: ImapPassedOver.objects.filter(is_final=True).exists(), 20, "it to be named")
+    server.put(account.user, "later", eml("later", message_id="later@imap"))
+    wait_for(lambda: "later@imap" in stored(), 20, "what comes after it")
+    wait_for(lambda: not ImapCursor.objects.get().is_unfinished, 20)
+    stop.set()
+    thread.join(15)
+    code, (words,) = seen_by_health("messages_passed_over")
+    assert code == 200
+    assert "Internal error occurred" in words
+    assert ImapPassedOver.objects.get().attempts == passed_over.TRIES
+    assert ImapCursor.objects.get().error == ""
+    unreadable.chmod(0o666)
+    (uid,) = missing(account)
+    assert fetch(account, [uid]) == 1
+    assert stored() == sorted(["later@imap", *(f"{name}@imap" for name in names)])
+
+
+@pytest.mark.parametrize("way", ["NO", "rubbish", "NIL", "left out"])
+@pytest.mark.parametrize("asked_for", ["RFC822.SIZE", "BODY.PEEK[]"])
+def test_a_mail_that_the_server_does_not_give_is_passed_over(account: Account, way: str, asked_for: str) -> None:
+    real = IMAPClient.fetch
+
+    def fails(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
+        if what != [asked_for] or 2 not in uids:
+            return real(client, uids, what)
+        if way == "NO":
+            raise IMAPClientError("fetch failed: NO [SERVERBUG] it is corrupt")
+        if way == "rubbish":
+            raise ValueError("invalid literal")
+        answer = real(client, uids, what)
+        answer[2] = {b"SEQ": 2, asked_for.replace(".PEEK", "").encode(): None}
+        return {uid: said for uid, said in answer.items() if way == "NIL" or uid != 2}
+
+    with connect(account) as client, patch.object(IMAPClient, "fetch", fails):
+        put(client, "a", "bad", "b")
+        for _ in range(passed_over.TRIES):
+            fetch_new(client, account)
+            assert stored() == ["a@imap", "b@imap"]
+        assert unread(client) == [2]
+    row = ImapPassedOver.objects.get()
+    assert (row.uid, row.is_final, row.subject) == (2, True, "Help")
+
+
+def test_a_connection_that_is_lost_again_and_again_at_one_mail_is_given_more_time(account: Account) -> None:
+    real = IMAPClient.fetch
+
+    def breaks(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
+        if what == ["BODY.PEEK[]"] and 2 in uids:
+            raise ConnectionResetError("connection reset by peer")
+        return real(client, uids, what)
+
+    with connect(account) as client:
+        put(client, "a", "b", "c")
+        with patch.object(IMAPClient, "fetch", breaks):
+            for number in range(passed_over.LOST_TRIES + 1):  # the first time three were asked for together
+                with pytest.raises(ConnectionResetError):
+                    fetch_new(client, account)
+                assert ImapPassedOver.objects.filter(is_final=True).count() == (number == passed_over.LOST_TRIES)
+            assert stored() == ["a@imap", "c@imap"]
+            fetch_new(client, account)
+
+
+def test_a_mail_that_is_gone_before_it_is_fetched_is_no_trouble(account: Account) -> None:
+    real = IMAPClient.fetch
+
+    def deleted(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
+        if what == ["BODY.PEEK[]"] and 2 in uids:
+            with connect(account) as other:
+                other.select_folder("INBOX")
+                other.delete_messages([2])
+                other.uid_expunge([2])
+        return real(client, uids, what)
+
+    with connect(account) as client, patch.object(IMAPClient, "fetch", deleted):
+        put(client, "a", "b", "c")
+        for _ in range(2):
+            client.noop()
+            fetch_new(client, account)
+    assert {"a@imap", "c@imap"} <= set(stored())
+    assert not ImapPassedOver.objects.filter(is_final=True).exists()
+
+
+def test_the_accounts_page_names_what_was_passed_over_and_how_the_folder_was_numbered(account: Account) -> None:
+    row = ImapAccount.objects.create(
+        mailbox=mailbox(), host=account.host, port=account.port, security="", username=account.user, secret="secret"
+    )
+    name = of_row(row).name
+    ImapCursor.objects.create(account=name, uid_validity=3, note="numbered anew", noted_at=timezone.now())
+    for uid, is_final in ((7, True), (8, False)):
+        ImapPassedOver.objects.create(
+            account=name, uid_validity=3, uid=uid, subject="<b>Scan</b>", reason="broken", is_final=is_final
+        )
+    admin = Client()
+    boss = Person.objects.create_user("boss@example.com", "correct horse battery", role=Person.Role.ADMIN)
+    admin.force_login(boss, backend="helpdesk.auth.EmailBackend")
+    page = admin.get(reverse("admin:inbound_imapaccount_change", args=[row.pk])).content.decode()
+    assert "UID 7 (&lt;b&gt;Scan&lt;/b&gt;): broken" in page
+    assert "UID 8" not in page
+    assert "numbered anew" in page
+    # Who watches from outside learns how many, and no words.
+    assert json.loads(health(RequestFactory().get("/")).content)["messages_passed_over"] == 1

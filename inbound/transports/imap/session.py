@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -25,8 +26,9 @@ from inbound import store
 from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
 from inbound.reading.message import Envelope
 from inbound.secrets import opened
-from inbound.transports.imap import oauth
+from inbound.transports.imap import oauth, passed_over
 from inbound.transports.imap.account import Account
+from inbound.transports.imap.asking import asked
 from inbound.transports.imap.folder import Folder, keys_of, open_folder, uids, uids_between
 
 log = logging.getLogger(__name__)
@@ -54,15 +56,16 @@ def watch(account: Account, stop: threading.Event) -> None:
                     failures, working_since = 0, working_since or time.monotonic()
                     close_old_connections()
                     _wait(client, stop)
-        except FAULTS as error:
+        except Exception as error:  # what nobody foresaw, too: it is noted, and tried again like the others
             lost = isinstance(error, IMAPClientAbortError | ConnectionError)
             if lost and working_since and time.monotonic() - working_since > STEADY_SECONDS:
                 log.info("IMAP %s: the server hung up: %s", account.name, error)
                 continue
             failures += 1
-            log.warning("IMAP %s: %s: %s", account.name, type(error).__name__, error)
+            expected = isinstance(error, FAULTS)
+            log.warning("IMAP %s: %s: %s", account.name, type(error).__name__, error, exc_info=not expected)
             _note(account, f"{type(error).__name__}: {error}"[:1000])
-            stop.wait(min(LONGEST_PAUSE, 2.0**failures) * random.uniform(0.5, 1.0))
+            stop.wait(min(LONGEST_PAUSE, 2.0 ** min(failures, 20)) * random.uniform(0.5, 1.0))
         finally:
             close_old_connections()
 
@@ -93,13 +96,19 @@ def connect(account: Account) -> IMAPClient:
 
 
 def fetch_new(client: IMAPClient, account: Account) -> int:
-    """Stores what came after the cursor; how many messages. The folder is selected here."""
+    """Stores what came after the cursor; how many messages. The folder is selected here.
+
+    A message that cannot be taken in for its own sake holds up no other: see passed_over.py. Raises where the server
+    or the database is away, and goes on there the next time."""
     folder = open_folder(client, account)
     cursor, _ = ImapCursor.objects.get_or_create(account=account.name)
     if cursor.first_contact_at is None:
         cursor.first_contact_at = timezone.now()
-        cursor.save(update_fields=["first_contact_at"])
-    _reached(account)
+    # One of the first messages may be why the last contact did not get to its end: they are asked for one by one.
+    alone = BATCH if cursor.is_unfinished else 0
+    ImapCursor.objects.filter(pk=cursor.pk).update(
+        first_contact_at=cursor.first_contact_at, contacted_at=timezone.now(), is_unfinished=True
+    )
     known = cursor.uid_validity == folder.validity
     anew = bool(cursor.uid_validity) and not known
     # The cursor of a folder that is not known is set when all of it is done: until then a crash begins it anew, and the
@@ -110,27 +119,30 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
         wanted = _since(folder, cursor.first_contact_at)
     else:
         wanted = _at_first(folder)
+    left = passed_over.of(folder)
+    again = sorted(uid for uid, is_final in left.items() if not is_final)
+    fresh = [uid for uid in wanted if uid not in left]
     count, trouble = 0, _cannot_move(client, account)
-    for batch in _batches(folder, wanted):
-        if anew:
-            _recognise(folder, batch)
-        for stored in _stored(folder, batch):
-            if known:
-                ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
-            client.add_flags(stored, [SEEN], silent=True)
-            if account.move_to and not trouble:
-                trouble = _move(client, account, stored)
-            count += len(stored)
-        _reached(account)
+    for stored in chain(
+        _taken_in(folder, fresh, alone=alone, recognise=anew),
+        _taken_in(folder, again, alone=len(again), recognise=anew),  # last: they have held up others before
+    ):
+        if known:
+            ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
+        client.add_flags(stored, [SEEN], silent=True)
+        if account.move_to and not trouble:
+            trouble = _move(client, account, stored)
+        count += len(stored)
     # What arrived meanwhile has a higher UID; mail that the first contact passed over is behind the cursor.
     reached = max([folder.newest, *wanted])
-    changes: dict[str, object] = {"uid_validity": folder.validity, "last_uid": reached}
+    changes: dict[str, object] = {"uid_validity": folder.validity, "last_uid": reached, "is_unfinished": False}
     if not known:
         # Unless everything was taken, some of what was there was passed over: `missing` looks behind it.
         changes["first_uid"] = 0 if account.first_contact == "all" and not anew else reached
     if anew:
         changes |= {"note": _says_of_numbers(folder, cursor, len(wanted)), "noted_at": timezone.now()}
-    ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble, **changes)
+        passed_over.forget_others(folder)
+    ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble, contacted_at=timezone.now(), **changes)
     return count
 
 
@@ -144,13 +156,14 @@ def try_out(account: Account) -> str:
 
 def missing(account: Account) -> list[int]:
     """The UIDs that the folder has, up to the cursor, and that were never stored: there should be none but
-    what the first contact passed over. The newest CHECKED are compared."""
+    what the first contact passed over, and what could not be taken in. The newest CHECKED are compared."""
     cursor = ImapCursor.objects.filter(account=account.name).first()
     with connect(account) as client:
         folder = open_folder(client, account, readonly=True)
         if cursor is None or cursor.uid_validity != folder.validity:
             return []
         there = uids_between(folder, cursor.first_uid, cursor.last_uid, most=CHECKED)
+        there = sorted({*there, *passed_over.of(folder)})
     known: set[int] = set()
     for start in range(0, len(there), 500):
         known |= _known(folder, there[start : start + 500])
@@ -158,51 +171,81 @@ def missing(account: Account) -> list[int]:
 
 
 def fetch(account: Account, uids: list[int]) -> int:
-    """Stores those messages, wherever the cursor is; how many."""
+    """Stores those messages, wherever the cursor is; how many. What was passed over is tried again."""
     with connect(account) as client:
         folder = open_folder(client, account, readonly=True)
-        return sum(len(stored) for batch in _batches(folder, sorted(uids)) for stored in _stored(folder, batch))
+        left = passed_over.of(folder)
+        again = sorted(uid for uid in uids if uid in left)
+        fresh = sorted(uid for uid in uids if uid not in left)
+        return sum(
+            len(stored)
+            for stored in chain(_taken_in(folder, fresh, alone=0), _taken_in(folder, again, alone=len(again)))
+        )
 
 
-def _batches(folder: Folder, uids: list[int]) -> Iterator[list[int]]:
-    """So many that fetching them needs little memory, and sharing a commit pays."""
-    for start in range(0, len(uids), BATCH):
-        sizes = folder.client.fetch(uids[start : start + BATCH], ["RFC822.SIZE"])
-        batch: list[int] = []
-        total = 0
-        for uid in uids[start : start + BATCH]:
-            size = int(sizes.get(uid, {}).get(b"RFC822.SIZE", 0))
-            if batch and total + size > BATCH_BYTES:
-                yield batch
-                batch, total = [], 0
-            batch.append(uid)
-            total += size
+def _taken_in(folder: Folder, uids: list[int], *, alone: int, recognise: bool = False) -> Iterator[list[int]]:
+    """The UIDs as their messages are stored, in their order; those that were stored already among them. The first `alone` of
+    those that were not are asked for one at a time, so that it shows at which of them the connection ends."""
+    start = 0
+    while start < len(uids):
+        group = uids[start : start + BATCH]
+        had = _known(folder, group)
+        if alone and not had.issuperset(group):
+            first = next(number for number, uid in enumerate(group) if uid not in had)
+            group, alone = group[: first + 1], alone - 1
+        start += len(group)
+        _reached(folder.account)
+        for batch in _batches(folder, group, had):
+            for stored in _stored(folder, batch, had, recognise=recognise):
+                passed_over.forget(folder, stored)
+                yield stored
+
+
+def _batches(folder: Folder, uids: list[int], had: set[int]) -> Iterator[list[int]]:
+    """Of a group so many that fetching them needs little memory, and sharing a commit pays."""
+    sizes = asked(folder, [uid for uid in uids if uid not in had], "RFC822.SIZE", int)
+    batch: list[int] = []
+    total = 0
+    for uid in uids:
+        size = sizes.get(uid, 0)
+        if uid not in had and uid not in sizes:
+            continue  # gone meanwhile, or counted as passed over
+        if batch and total + size > BATCH_BYTES:
+            yield batch
+            batch, total = [], 0
+        batch.append(uid)
+        total += size
+    if batch:
         yield batch
 
 
-def _stored(folder: Folder, uids: list[int]) -> Iterator[list[int]]:
-    """The UIDs of the batch as they are stored: all at once, or where that fails one after the other until one does
-    not go in. What is stored already, or gone meanwhile, is passed over."""
-    had = _known(folder, uids)
-    wanted = [uid for uid in uids if uid not in had]
-    # PEEK: fetching must not mark as read what is not stored yet.
-    answer = folder.client.fetch(wanted, ["BODY.PEEK[]"]) if wanted else {}
+def _stored(folder: Folder, uids: list[int], had: set[int], *, recognise: bool) -> Iterator[list[int]]:
+    """The UIDs of the batch as they are stored: all at once, or where that fails one after the other. One that cannot be
+    stored for its own sake is passed over; at a fault of ours they end. What is gone meanwhile is passed over."""
     account = folder.account
     envelope = Envelope("", (_recipient(account),), account.name)
-    arrivals = {
-        uid: store.Arrival(raw, envelope, "imap", folder.key(uid))
-        for uid in wanted
-        if (raw := answer.get(uid, {}).get(b"BODY[]")) is not None
-    }
+    # PEEK: fetching must not mark as read what is not stored yet.
+    found = asked(folder, [uid for uid in uids if uid not in had], "BODY.PEEK[]", bytes)
+    arrivals = {uid: store.Arrival(raw, envelope, "imap", folder.key(uid)) for uid, raw in found.items()}
     there = [uid for uid in uids if uid in had or uid in arrivals]
+    if recognise:
+        arrivals = {
+            uid: arrival for uid, arrival in arrivals.items() if not _is_stored_before(folder, uid, arrival.raw)
+        }
     try:
         if arrivals:
             store.accept_many(list(arrivals.values()))
-    except store.TEMPORARY:
+    except Exception:
         # In their order: the cursor follows, and must not pass over one that is not stored.
         for uid in there:
             if uid in arrivals:
-                store.accept_many([arrivals[uid]])
+                try:
+                    store.accept_many([arrivals[uid]])
+                except Exception as error:
+                    if not store.is_its_own(error):
+                        raise
+                    passed_over.failed(folder, uid, error, raw=arrivals[uid].raw)
+                    continue
             yield [uid]
     else:
         if there:
@@ -233,23 +276,23 @@ def _since(folder: Folder, moment: datetime) -> list[int]:
     """The UIDs of what came since then, by the server's own date of arrival (RFC 9051 2.3.3), which a copy keeps."""
     # SINCE disregards time and zone: a day earlier is a day everywhere.
     near = uids(folder, "SINCE", (moment - timedelta(days=1)).date())
-    found = []
+    found: list[int] = []
     for start in range(0, len(near), BATCH):
-        dates = folder.client.fetch(near[start : start + BATCH], ["INTERNALDATE"])
+        dates = asked(folder, near[start : start + BATCH], "INTERNALDATE", datetime)
         # The server's dates have no fractions of a second.
-        found += [uid for uid in dates if dates[uid][b"INTERNALDATE"] >= moment.replace(microsecond=0)]
+        found += [uid for uid, date in dates.items() if date >= moment.replace(microsecond=0)]
         _reached(folder.account)
     return sorted(found)
 
 
-def _recognise(folder: Folder, uids: list[int]) -> None:
-    """What is stored already, under another UIDVALIDITY, gets the key that it has now: it is known from here on."""
-    had = _known(folder, uids)
+def _is_stored_before(folder: Folder, uid: int, raw: bytes) -> bool:
+    """Under another UIDVALIDITY. It gets the key that it has now: it is known from here on."""
     before = InboundMail.objects.filter(transport_key__startswith=keys_of(folder.account))
-    for uid, said in folder.client.fetch([uid for uid in uids if uid not in had], ["BODY.PEEK[]"]).items():
-        others = before.exclude(transport_key__startswith=folder.keys)
-        if mail := store.earlier(said[b"BODY[]"], others):
-            InboundMail.objects.filter(pk=mail.pk).update(transport_key=folder.key(uid))
+    mail = store.earlier(raw, before.exclude(transport_key__startswith=folder.keys))
+    if mail is None:
+        return False
+    InboundMail.objects.filter(pk=mail.pk).update(transport_key=folder.key(uid))
+    return True
 
 
 def _says_of_numbers(folder: Folder, cursor: ImapCursor, newer: int) -> str:

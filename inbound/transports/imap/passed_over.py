@@ -1,0 +1,116 @@
+"""Messages that could not be taken in for their own sake. They hold up no other, are named where people look, and lie
+unread on the server until somebody has read, moved or deleted them."""
+
+import logging
+import re
+from collections.abc import Iterable
+
+from imapclient import SEEN
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+
+from inbound.models import ImapPassedOver
+from inbound.reading import headers
+from inbound.transports.imap.folder import Folder
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # contacts, before a message is passed over for good
+LOST_TRIES = 10  # where the connection was lost while it was fetched: more often that is the network's fault
+NAMED = 50  # how many are named at once
+ASKED = 50  # UIDs in one command
+
+
+def of(folder: Folder) -> dict[int, bool]:
+    """The folder's, by UID, and whether for good: the others are tried again. Those are forgotten which are gone, or
+    which somebody has read since they were named."""
+    rows = {
+        row.uid: row for row in ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity)
+    }
+    settled: list[int] = []
+    for start in range(0, len(rows), ASKED):
+        asked = list(rows)[start : start + ASKED]
+        try:
+            answer = folder.client.fetch(asked, ["FLAGS"])
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError:
+            continue  # they are what servers have trouble with
+        for uid in asked:
+            is_read = SEEN in answer[uid].get(b"FLAGS", ()) if uid in answer else None
+            if is_read is None or (is_read and rows[uid].was_read is False):
+                settled.append(uid)
+            elif rows[uid].was_read is None:
+                ImapPassedOver.objects.filter(pk=rows[uid].pk).update(was_read=is_read)
+    forget(folder, settled)
+    return {uid: row.is_final for uid, row in rows.items() if uid not in settled}
+
+
+def failed(folder: Folder, uid: int, error: Exception | str, *, raw: bytes | None = None) -> None:
+    """One contact more in which it could not be taken in; after TRIES it is passed over for good."""
+    reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    if _note(folder, uid, reason, tries=TRIES):
+        _name(folder, uid, _subject_of(raw) if raw is not None else _subject_on_server(folder, uid))
+
+
+def lost(folder: Folder, uid: int, error: Exception) -> None:
+    """The connection ended while this message alone was asked for. A server that says goodbye (RFC 9051 7.1.5) has
+    answered; what only breaks off may be the network."""
+    said_goodbye = bool(folder.client._imap.untagged_responses.get("BYE"))
+    _note(folder, uid, f"{type(error).__name__}: {error}", tries=TRIES if said_goodbye else LOST_TRIES)
+
+
+def forget(folder: Folder, uids: Iterable[int]) -> None:
+    """They are stored after all, or somebody has seen to them."""
+    if uids := list(uids):
+        ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid__in=uids).delete()
+
+
+def forget_others(folder: Folder) -> None:
+    """Those under another UIDVALIDITY: their UIDs mean nothing any more."""
+    ImapPassedOver.objects.filter(account=folder.account.name).exclude(uid_validity=folder.validity).delete()
+
+
+def named(account: str) -> list[str]:
+    """A line for each message of an account that was passed over for good, the newest first."""
+    rows = ImapPassedOver.objects.filter(account=account, is_final=True).order_by("-pk")[: NAMED + 1]
+    lines = [f"UID {row.uid} ({row.subject or 'no subject known'}): {row.reason}"[:500] for row in rows]
+    return [*lines[:NAMED], "and more"] if len(lines) > NAMED else lines
+
+
+def _note(folder: Folder, uid: int, reason: str, *, tries: int) -> bool:
+    """Whether it is passed over for good by now. Written before anything else is asked of the server."""
+    row, _ = ImapPassedOver.objects.get_or_create(account=folder.account.name, uid_validity=folder.validity, uid=uid)
+    row.attempts = min(row.attempts + 1, 1000)
+    row.reason = headers.one_line(reason)[:1000]
+    row.is_final = row.is_final or row.attempts >= tries
+    row.save()
+    log.warning("IMAP %s: UID %d cannot be taken in (%d): %s", folder.account.name, uid, row.attempts, row.reason)
+    return row.is_final
+
+
+def _name(folder: Folder, uid: int, subject: str) -> None:
+    ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid=uid).update(
+        subject=subject
+    )
+
+
+def _subject_on_server(folder: Folder, uid: int) -> str:
+    try:
+        answer = folder.client.fetch([uid], ["BODY.PEEK[HEADER.FIELDS (SUBJECT)]"])
+        return _subject_of(next(value for value in answer[uid].values() if isinstance(value, bytes)))
+    except (IMAPClientAbortError, OSError):
+        raise
+    except Exception:  # a message is known by its UID, too
+        return ""
+
+
+def _subject_of(raw: bytes) -> str:
+    """ "" where it has none, or one that cannot be read: it may be what is wrong with the message."""
+    try:
+        found = _SUBJECT.search(raw[:100_000].partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
+        return headers.text(found[1].decode("utf-8", "replace"))[:300] if found else ""
+    except Exception:
+        return ""
+
+
+_SUBJECT = re.compile(rb"^subject[ \t]*:[ \t]*(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
