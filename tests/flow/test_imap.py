@@ -347,6 +347,53 @@ def unread(client: IMAPClient) -> list[int]:
     return list(client.search(["UNSEEN"]))
 
 
+def test_a_message_over_the_limit_is_not_fetched_and_lies_unread_until_somebody_has_seen_it(
+    account: Account, settings
+) -> None:  # fmt: skip
+    settings.MAX_MAIL_BYTES = 10_000
+    settings.IMAP_ACCOUNTS = [account]
+    account = replace(account, move_to="Done")
+    with connect(account) as client:
+        put(client, "a")
+        client.append("INBOX", eml("x" * 20_000, subject="Grüße vom Scanner", message_id="big@imap"))
+        put(client, "b")
+        with patch.object(IMAPClient, "fetch", autospec=True, side_effect=IMAPClient.fetch) as fetched:
+            assert fetch_new(client, account) == 2
+        assert [call.args[1] for call in fetched.call_args_list if call.args[2] == ["BODY.PEEK[]"]] == [[1, 3]]
+        put(client, "c")
+        assert fetch_new(client, account) == 1
+        assert stored() == ["a@imap", "b@imap", "c@imap"]
+        assert unread(client) == [2]
+        code, (words,) = seen_by_health("messages_passed_over")
+        assert code == 200
+        assert "UID 2 (Grüße vom Scanner): it has 21," in words
+        assert "MAX_MAIL_BYTES (10,000)" in words
+        assert ImapCursor.objects.get().error == ""
+
+        client.select_folder("INBOX")
+        client.add_flags([2], [SEEN])
+        fetch_new(client, account)
+        assert seen_by_health("messages_passed_over") == (200, [])
+        assert stored() == ["a@imap", "b@imap", "c@imap"]
+
+
+def test_the_limit_holds_where_the_server_guesses_the_size(account: Account, settings) -> None:
+    settings.MAX_MAIL_BYTES = 10_000
+    real = IMAPClient.fetch
+
+    def guesses(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
+        answer = real(client, uids, what)
+        return {uid: {**said, b"RFC822.SIZE": 7} for uid, said in answer.items()} if what == ["RFC822.SIZE"] else answer
+
+    with connect(account) as client:
+        put(client, "a")
+        client.append("INBOX", eml("x" * 20_000, message_id="big@imap"))
+        with patch.object(IMAPClient, "fetch", guesses):
+            assert fetch_new(client, account) == 1
+        assert unread(client) == [2]
+    assert stored() == ["a@imap"]
+
+
 @pytest.mark.parametrize("error", [DataError("invalid byte sequence"), ValueError("embedded null"), KeyError("x")])
 def test_a_mail_that_cannot_be_stored_for_its_own_sake_is_named_and_holds_up_no_other(
     account: Account, settings, monkeypatch: pytest.MonkeyPatch, error: Exception

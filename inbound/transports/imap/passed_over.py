@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Iterable
 
+from django.conf import settings
 from imapclient import SEEN
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
@@ -43,6 +44,12 @@ def of(folder: Folder) -> dict[int, bool]:
                 ImapPassedOver.objects.filter(pk=rows[uid].pk).update(was_read=is_read)
     forget(folder, settled)
     return {uid: row.is_final for uid, row in rows.items() if uid not in settled}
+
+
+def too_large(folder: Folder, uid: int, size: int) -> None:
+    reason = f"it has {size:,} bytes, more than MAX_MAIL_BYTES ({settings.MAX_MAIL_BYTES:,})"
+    _note(folder, uid, reason, tries=1)
+    _name(folder, uid, _subject_on_server(folder, uid))
 
 
 def failed(folder: Folder, uid: int, error: Exception | str, *, raw: bytes | None = None) -> None:

@@ -202,7 +202,7 @@ def _taken_in(folder: Folder, uids: list[int], *, alone: int, recognise: bool = 
 
 
 def _batches(folder: Folder, uids: list[int], had: set[int]) -> Iterator[list[int]]:
-    """Of a group so many that fetching them needs little memory, and sharing a commit pays."""
+    """Of a group so many that fetching them needs little memory; without what is too large to be fetched at all."""
     sizes = asked(folder, [uid for uid in uids if uid not in had], "RFC822.SIZE", int)
     batch: list[int] = []
     total = 0
@@ -210,6 +210,9 @@ def _batches(folder: Folder, uids: list[int], had: set[int]) -> Iterator[list[in
         size = sizes.get(uid, 0)
         if uid not in had and uid not in sizes:
             continue  # gone meanwhile, or counted as passed over
+        if size > settings.MAX_MAIL_BYTES:
+            passed_over.too_large(folder, uid, size)
+            continue
         if batch and total + size > BATCH_BYTES:
             yield batch
             batch, total = [], 0
@@ -226,6 +229,8 @@ def _stored(folder: Folder, uids: list[int], had: set[int], *, recognise: bool) 
     envelope = Envelope("", (_recipient(account),), account.name)
     # PEEK: fetching must not mark as read what is not stored yet.
     found = asked(folder, [uid for uid in uids if uid not in had], "BODY.PEEK[]", bytes)
+    for uid in [uid for uid, raw in found.items() if len(raw) > settings.MAX_MAIL_BYTES]:  # some servers guess the size
+        passed_over.too_large(folder, uid, len(found.pop(uid)))
     arrivals = {uid: store.Arrival(raw, envelope, "imap", folder.key(uid)) for uid, raw in found.items()}
     there = [uid for uid in uids if uid in had or uid in arrivals]
     if recognise:
