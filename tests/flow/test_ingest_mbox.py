@@ -7,18 +7,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
+from django.db import DataError, OperationalError
 from django.utils import timezone
 
 from helpdesk.models import BusinessCalendar, Comment, OutboundMail, SLAAlert, SLAClock, SLAPolicy, Ticket
 from helpdesk.sla.sweep import sweep
+from inbound import store
 from inbound.addresses import reply_address
 from inbound.models import InboundMail
 from tasks.inbound import process
@@ -135,6 +140,90 @@ def test_an_empty_file_among_others_is_named_and_the_others_are_stored(tmp_path:
     assert code == 65
     assert "1.eml" in said
     assert stored() == ["0@archive", "2@archive"]
+
+
+@contextmanager
+def not_stored(words: bytes, error: Exception) -> Iterator[None]:
+    """Mail with those words cannot be stored, alone or with others."""
+    real = store.accept_many
+
+    def broken(arrivals: list[store.Arrival]) -> list[list[int]]:
+        if any(words in arrival.raw for arrival in arrivals):
+            raise error
+        return real(arrivals)
+
+    with patch.object(store, "accept_many", broken):
+        yield
+
+
+def boxes(folder: Path, count: int) -> Iterator[Path]:
+    """The same messages as an mbox, a Maildir and a folder of files."""
+    mbox, maildir = mailboxes.mbox(folder / "archive.mbox"), mailboxes.Maildir(folder / "Maildir")
+    (folder / "files").mkdir()
+    for number in range(count):
+        mbox.add(message(number))
+        maildir.add(message(number))
+        (folder / f"files/{number:03}.eml").write_bytes(message(number))
+    mbox.close()
+    yield from (folder / "archive.mbox", folder / "Maildir", folder / "files")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [DataError("invalid byte sequence"), ValueError("embedded null")])
+def test_what_cannot_be_stored_for_its_own_sake_is_named_and_the_others_are_stored(
+    tmp_path: Path, error: Exception
+) -> None:
+    mailbox()
+    others = sorted(f"{number}@archive" for number in range(60) if number != 17)
+    for source in boxes(tmp_path, 60):
+        InboundMail.objects.all().delete()
+        with not_stored(b"<17@archive>", error):
+            code, said = ingest(source)
+        assert code == 65
+        assert stored() == others
+        (words,) = [line for line in said.splitlines() if "cannot be stored" in line]
+        assert words.startswith(str(source))
+        assert words.endswith(f"it cannot be stored: {type(error).__name__}: {error}")
+        assert f"59 messages stored for {SUPPORT}" in said
+        assert ingest(source)[0] == 0  # run again after an update
+        assert stored() == sorted([*others, "17@archive"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_of_ours_among_them_is_75_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    mailbox()
+    for source in boxes(tmp_path, 120):
+        InboundMail.objects.all().delete()
+        with not_stored(b"<7@archive>", ValueError("x")), not_stored(b"<101@archive>", OperationalError("away")):
+            code, said = ingest(source)
+        assert code == 75
+        assert "OperationalError: away" in said
+        assert "it cannot be stored: ValueError: x" in said
+        assert 49 <= len(stored()) < 120
+        assert ingest(source)[0] == 0
+        assert len(set(stored())) == len(stored()) == 120
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pipes_mail_that_cannot_be_stored_does_not_bounce(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox()
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(message(1))))
+    with not_stored(b"<1@archive>", ValueError("x")):
+        assert ingest("-")[0] == 75
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_of_many_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    mailbox()
+    _, maildir, files = boxes(tmp_path, 3)
+    for folder in (maildir, files):
+        InboundMail.objects.all().delete()
+        first = min(path for path in folder.rglob("*") if path.is_file())
+        first.unlink()
+        first.symlink_to("/proc/self/mem")  # it opens, and reading it is an error
+        code, said = ingest(folder)
+        assert len(stored()) == 2
+        assert (code, "it cannot be read" in said) == (65, True)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,7 +3,8 @@
 import mailbox as mailboxes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ CHUNK = 50
 class Command(BaseCommand):
     help = (
         "Takes in mail: `-` (standard input, one message, for a pipe transport), .eml files, mbox files, Maildirs "
-        "or folders. Exits 0 once everything is stored, 75 for a fault of ours (try again), 65, 66 or 67 for the caller's."
+        "or folders. Exits 0 once everything is stored, 75 for a fault of ours (try again), 65, 66 or 67 for the caller's. "
+        "A message of many that cannot be stored is named, and the others are stored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--sender", help="the envelope sender, where the caller knows it; empty: the null sender")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._refused: list[str] = []  # what was left out for its own sake, and why
         try:
             code = self._ingest(
                 options["source"],
@@ -48,6 +51,11 @@ class Command(BaseCommand):
             )
         except store.TEMPORARY as error:
             code = self._say(EX_TEMPFAIL, f"temporary fault: {type(error).__name__}: {error}")
+        except store.UnknownRecipient as error:  # switched off just now
+            code = self._say(EX_NOUSER, f"{error} is no mailbox of ours")
+        if self._refused:
+            self.stderr.write("\n".join(self._refused))
+            code = code or (EX_TEMPFAIL if options["source"] == ["-"] else EX_DATAERR)
         if code:
             sys.exit(code)
 
@@ -68,57 +76,68 @@ class Command(BaseCommand):
                 EX_NOUSER, f"--mailbox: there is no mailbox {address}" if address else "there is no mailbox yet"
             )
         count, bar = 0, _Bar(self.stderr.isatty())
-        group: list[store.Arrival] = []
-        empty: list[str] = []
+        group: list[tuple[str, store.Arrival]] = []
         for source in sources:
             if source != "-" and not Path(source).exists():
                 return self._say(EX_NOINPUT, f"there is no {source}")
-            for raw, key in _messages(source):
-                if not raw.strip():
-                    empty.append((key or source).removeprefix("ingest:"))
+            for read, key in _messages(source):
+                name = (key or source).removeprefix("ingest:")
+                try:
+                    raw = read()
+                except (OSError, KeyError) as error:
+                    self._refused.append(f"{name}: it cannot be read: {type(error).__name__}: {error}")
                     continue
-                group.append(
-                    store.Arrival(
-                        raw, Envelope(sender, (recipient or found.address,), "ingest"), "ingest", key, history
-                    )
-                )
+                if not raw.strip():
+                    self._refused.append(f"{name}: the message is empty")
+                    continue
+                envelope = Envelope(sender, (recipient or found.address,), "ingest")
+                group.append((name, store.Arrival(raw, envelope, "ingest", key, history)))
                 if len(group) >= CHUNK:
-                    count += len(store.accept_many(group))
+                    count += self._store(group)
                     group = []
                     bar.show(count)
-        if group:
-            count += len(store.accept_many(group))
+        count += self._store(group)
         bar.end()
         if sources != ["-"]:
             self.stdout.write(f"{count} messages stored for {found.address}")
-        if empty:
-            return self._say(EX_DATAERR, "\n".join(f"{name}: the message is empty" for name in empty))
         return 0
+
+    def _store(self, group: list[tuple[str, store.Arrival]]) -> int:
+        """How many are stored now. One that cannot be for its own sake holds up no other. Raises what is no mail's fault."""
+        try:
+            return len(store.accept_many([arrival for _, arrival in group])) if group else 0
+        except Exception as error:
+            if len(group) == 1:
+                if not store.is_its_own(error):
+                    raise
+                self._refused.append(f"{group[0][0]}: it cannot be stored: {type(error).__name__}: {error}")
+                return 0
+        return sum(self._store([each]) for each in group)
 
     def _say(self, code: int, words: str) -> int:
         self.stderr.write(words)
         return code
 
 
-def _messages(source: str) -> Iterator[tuple[bytes, str | None]]:
-    """Each message and its key: a file's path and place, so that a run that was cut short can be run again."""
+def _messages(source: str) -> Iterator[tuple[Callable[[], bytes], str | None]]:
+    """What reads each message, and its key: a file's path and place, so that a run that was cut short can be run again."""
     if source == "-":
-        yield sys.stdin.buffer.read(), None
+        yield sys.stdin.buffer.read, None
         return
     path = Path(source).resolve()
     if path.is_dir() and (path / "cur").is_dir():
         box = mailboxes.Maildir(str(path), create=False)
         for key in sorted(box.keys()):
-            yield box.get_bytes(key), _key(path, key.split(":")[0])
+            yield partial(box.get_bytes, key), _key(path, key.split(":")[0])
     elif path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix in {".eml", ".txt", ".msg"}):
-            yield file.read_bytes(), _key(file, "")
+            yield file.read_bytes, _key(file, "")
     elif path.read_bytes()[:5] == b"From ":
         mbox = mailboxes.mbox(str(path), create=False)
         for number in mbox.keys():  # noqa: SIM118  # not a dict
-            yield mbox.get_bytes(number), _key(path, str(number))
+            yield partial(mbox.get_bytes, number), _key(path, str(number))
     else:
-        yield path.read_bytes(), _key(path, "")
+        yield path.read_bytes, _key(path, "")
 
 
 def _key(path: Path, place: str) -> str:
