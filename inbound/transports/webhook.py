@@ -8,6 +8,7 @@ import binascii
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
 
@@ -34,8 +35,24 @@ FORM_FIELDS = ("body-mime", "email")
 JSON_FIELDS = (("RawEmail",), ("content",), ("msg", "raw_msg"), ("content", "email_rfc822"), ("data", "raw"), ("raw",))
 
 
+# In a post, the errors of mails that cannot be stored for their own sake.
+_refused: ContextVar[list[Exception] | None] = ContextVar("_refused", default=None)
+
+
 def on_mail(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
-    """Stores the mail. Raises the database's errors: `guarded` answers 503."""
+    """Stores the mail. Raises the database's errors: `guarded` answers 503. A mail that cannot be stored for its own sake
+    has the same answer, but first the others of its post are stored (Mandrill and SparkPost send several at once)."""
+    refused = _refused.get()
+    try:
+        _store(event, esp_name)
+    except Exception as error:
+        if refused is None or not store.is_its_own(error):
+            raise
+        log.exception("a mail that %s posted cannot be stored", esp_name)
+        refused.append(error)
+
+
+def _store(event: Any, esp_name: str) -> None:
     message = event.message
     raw = raw_message(event.esp_event) or message.as_bytes()
     recipients = _ours(_envelope_recipients(event)) or _ours(
@@ -74,7 +91,14 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
             if _knows_the_secret(request):
                 # Once a form has been taken apart its bytes are gone, and with them the mail's.
                 request.body  # noqa: B018
-            return view(request, *args, **kwargs)
+            refused: list[Exception] = []
+            before = _refused.set(refused)
+            try:
+                answered = view(request, *args, **kwargs)
+            finally:
+                _refused.reset(before)
+            if not refused:
+                return answered
         except (SuspiciousOperation, PermissionDenied, Http404):
             raise
         except store.TEMPORARY as error:

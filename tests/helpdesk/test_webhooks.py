@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -273,6 +273,33 @@ def test_a_mail_that_a_provider_without_events_posts_again_is_one_ticket() -> No
     for row in InboundMail.objects.order_by("pk"):
         process(row.pk)
     assert list(InboundMail.objects.order_by("pk").values_list("reason", flat=True)) == ["open", "duplicate"]
+
+
+@pytest.mark.parametrize("error", [DataError("invalid byte sequence"), ValueError("embedded null")])
+def test_a_mail_that_cannot_be_stored_is_posted_again_and_holds_up_no_other_of_its_post(monkeypatch, error) -> None:
+    real = store.accept
+
+    def picky(raw: bytes, *args: Any, **fields: Any) -> list[int]:
+        if b"bad@example.net" in raw:
+            raise error
+        return real(raw, *args, **fields)
+
+    relayed = [
+        {"msys": {"relay_message": {
+            "content": {"email_rfc822": RAW.replace(b"one@", name + b"@").decode(), "email_rfc822_is_base64": False},
+            "friendly_from": "cleo@example.net", "msg_from": "bounces@example.net", "rcpt_to": SUPPORT,
+            "webhook_id": "4839201967643219", "protocol": "smtp",
+        }}}
+        for name in (b"a", b"bad", b"c")
+    ]  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "accept", picky)
+        answer = as_json("sparkpost/inbound", relayed).send()
+        assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+        assert sorted(InboundMail.objects.values_list("message_id", flat=True)) == ["a@example.net", "c@example.net"]
+        assert postmark(RAW).send().status_code == 200
+    assert as_json("sparkpost/inbound", relayed).send().status_code == 200
+    assert InboundMail.objects.filter(message_id="bad@example.net").count() == 1
 
 
 @pytest.mark.parametrize("maker", ALL, ids=named)
