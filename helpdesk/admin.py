@@ -280,7 +280,8 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description="Passed over")
     def passed_over(self, row: ImapAccount) -> Any:
         """Each on a line of its own; they lie unread on the server."""
-        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in passed_over.named(of_row(row).name)))
+        lines = passed_over.named([of_row(row).name])
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for _, line in lines))
 
     @display(description="Note")
     def note(self, row: ImapAccount) -> str:

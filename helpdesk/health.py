@@ -95,7 +95,8 @@ def _silent() -> list[str]:
 
 def _passed_over() -> list[str]:
     """The messages that an IMAP account could not take in: they lie unread where they are until somebody has looked."""
-    return [f"{account.name}: {line}" for account in accounts() for line in passed_over.named(account.name)]
+    found = passed_over.named(account.name for account in accounts())
+    return [f"{account}: {line}" for account, line in found]
 
 
 def _noted() -> list[str]:

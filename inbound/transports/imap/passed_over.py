@@ -18,17 +18,16 @@ log = logging.getLogger(__name__)
 TRIES = 3  # contacts, before a message is passed over for good
 LOST_TRIES = 10  # where the connection was lost while it was fetched: more often that is the network's fault
 NAMED = 50  # how many are named at once
-ASKED = 50  # UIDs in one command
+ASKED, LOOKED_AT = 50, 200  # UIDs in one command, and in one contact
 
 
 def of(folder: Folder) -> dict[int, bool]:
     """The folder's, by UID, and whether for good: the others are tried again. Those are forgotten which are gone, or
-    which somebody has read since they were named."""
-    rows = {
-        row.uid: row for row in ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity)
-    }
+    which somebody has read since they were named; of very many, the newest are looked at."""
+    found = ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity)
+    rows = {row.uid: row for row in found.order_by("is_final", "-pk")}
     settled: list[int] = []
-    for start in range(0, len(rows), ASKED):
+    for start in range(0, min(len(rows), LOOKED_AT), ASKED):
         asked = list(rows)[start : start + ASKED]
         try:
             answer = folder.client.fetch(asked, ["FLAGS"])
@@ -41,7 +40,7 @@ def of(folder: Folder) -> dict[int, bool]:
             if is_read is None or (is_read and rows[uid].was_read is False):
                 settled.append(uid)
             elif rows[uid].was_read is None:
-                ImapPassedOver.objects.filter(pk=rows[uid].pk).update(was_read=is_read)
+                found.filter(uid=uid).update(was_read=is_read)
     forget(folder, settled)
     return {uid: row.is_final for uid, row in rows.items() if uid not in settled}
 
@@ -49,14 +48,18 @@ def of(folder: Folder) -> dict[int, bool]:
 def too_large(folder: Folder, uid: int, size: int) -> None:
     reason = f"it has {size:,} bytes, more than MAX_MAIL_BYTES ({settings.MAX_MAIL_BYTES:,})"
     _note(folder, uid, reason, tries=1)
-    _name(folder, uid, _subject_on_server(folder, uid))
+    _name_by_server(folder, uid)
 
 
 def failed(folder: Folder, uid: int, error: Exception | str, *, raw: bytes | None = None) -> None:
     """One contact more in which it could not be taken in; after TRIES it is passed over for good."""
     reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-    if _note(folder, uid, reason, tries=TRIES):
-        _name(folder, uid, _subject_of(raw) if raw is not None else _subject_on_server(folder, uid))
+    if not _note(folder, uid, reason, tries=TRIES):
+        return
+    if raw is None:
+        _name_by_server(folder, uid)
+    else:
+        _name(folder, uid, subject=_subject_of(raw))
 
 
 def lost(folder: Folder, uid: int, error: Exception) -> None:
@@ -77,11 +80,10 @@ def forget_others(folder: Folder) -> None:
     ImapPassedOver.objects.filter(account=folder.account.name).exclude(uid_validity=folder.validity).delete()
 
 
-def named(account: str) -> list[str]:
-    """A line for each message of an account that was passed over for good, the newest first."""
-    rows = ImapPassedOver.objects.filter(account=account, is_final=True).order_by("-pk")[: NAMED + 1]
-    lines = [f"UID {row.uid} ({row.subject or 'no subject known'}): {row.reason}"[:500] for row in rows]
-    return [*lines[:NAMED], "and more"] if len(lines) > NAMED else lines
+def named(accounts: Iterable[str]) -> list[tuple[str, str]]:
+    """The account and a line for each message of theirs that was passed over for good, the newest NAMED."""
+    rows = ImapPassedOver.objects.filter(account__in=list(accounts), is_final=True).order_by("-pk")[:NAMED]
+    return [(row.account, f"UID {row.uid} ({row.subject or 'no subject known'}): {row.reason}"[:500]) for row in rows]
 
 
 def _note(folder: Folder, uid: int, reason: str, *, tries: int) -> bool:
@@ -95,20 +97,21 @@ def _note(folder: Folder, uid: int, reason: str, *, tries: int) -> bool:
     return row.is_final
 
 
-def _name(folder: Folder, uid: int, subject: str) -> None:
-    ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid=uid).update(
-        subject=subject
-    )
-
-
-def _subject_on_server(folder: Folder, uid: int) -> str:
+def _name_by_server(folder: Folder, uid: int) -> None:
+    """As far as the server can: a message is known by its UID, too."""
     try:
-        answer = folder.client.fetch([uid], ["BODY.PEEK[HEADER.FIELDS (SUBJECT)]"])
-        return _subject_of(next(value for value in answer[uid].values() if isinstance(value, bytes)))
+        said = folder.client.fetch([uid], ["FLAGS", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]"])[uid]
+        head = next(value for value in said.values() if isinstance(value, bytes))
+        _name(folder, uid, subject=_subject_of(head), was_read=SEEN in said[b"FLAGS"])
     except (IMAPClientAbortError, OSError):
         raise
-    except Exception:  # a message is known by its UID, too
-        return ""
+    except (IMAPClientError, LookupError, ValueError, StopIteration):
+        return
+
+
+def _name(folder: Folder, uid: int, **words: object) -> None:
+    rows = ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid=uid)
+    rows.update(**words)
 
 
 def _subject_of(raw: bytes) -> str:
