@@ -523,6 +523,19 @@ def test_a_connection_that_is_lost_again_and_again_at_one_mail_is_given_more_tim
             fetch_new(client, account)
 
 
+def test_a_folder_where_nothing_may_be_marked_as_read_is_read_to_its_end(account: Account, monkeypatch) -> None:
+    def denied(client: IMAPClient, *args: Any, **options: Any) -> None:
+        raise IMAPClientError("store failed: NO [NOPERM] Permission denied")
+
+    monkeypatch.setattr(IMAPClient, "add_flags", denied)
+    monkeypatch.setattr(session, "BATCH", 2)
+    with connect(account) as client:
+        put(client, "a", "b", "c", "d", "e")
+        assert fetch_new(client, account) == 5
+    assert len(stored()) == 5
+    assert "cannot be marked as read" in ImapCursor.objects.get().error
+
+
 def test_a_mail_that_is_gone_before_it_is_fetched_is_no_trouble(account: Account) -> None:
     real = IMAPClient.fetch
 

@@ -122,14 +122,14 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     left = passed_over.of(folder)
     again = sorted(uid for uid, is_final in left.items() if not is_final)
     fresh = [uid for uid in wanted if uid not in left]
-    count, trouble = 0, _cannot_move(client, account)
+    count, unmarked, trouble = 0, "", _cannot_move(client, account)
     for stored in chain(
         _taken_in(folder, fresh, alone=alone, recognise=anew),
         _taken_in(folder, again, alone=len(again), recognise=anew),  # last: they have held up others before
     ):
         if known:
             ImapCursor.objects.filter(pk=cursor.pk, last_uid__lt=stored[-1]).update(last_uid=stored[-1])
-        client.add_flags(stored, [SEEN], silent=True)
+        unmarked = _mark_read(client, account, stored) or unmarked
         if account.move_to and not trouble:
             trouble = _move(client, account, stored)
         count += len(stored)
@@ -142,7 +142,7 @@ def fetch_new(client: IMAPClient, account: Account) -> int:
     if anew:
         changes |= {"note": _says_of_numbers(folder, cursor, len(wanted)), "noted_at": timezone.now()}
         passed_over.forget_others(folder)
-    ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble, contacted_at=timezone.now(), **changes)
+    ImapCursor.objects.filter(pk=cursor.pk).update(error=trouble or unmarked, contacted_at=timezone.now(), **changes)
     return count
 
 
@@ -320,6 +320,18 @@ def _cannot_move(client: IMAPClient, account: Account) -> str:
         raise
     except IMAPClientError as error:
         return _says_of_moving(account, error)
+    return ""
+
+
+def _mark_read(client: IMAPClient, account: Account, uids: list[int]) -> str:
+    """What went wrong, or "". Where nobody may mark anything, mail is taken in all the same."""
+    try:
+        client.add_flags(uids, [SEEN], silent=True)
+    except IMAPClientAbortError:
+        raise
+    except IMAPClientError as error:
+        log.warning("IMAP %s: cannot mark as read: %s", account.name, error)
+        return f"what is stored cannot be marked as read: {error}"[:1000]
     return ""
 
 
