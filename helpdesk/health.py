@@ -43,6 +43,7 @@ def health(request: HttpRequest) -> JsonResponse:
             if found:
                 problems.append(name)
         # To be known, and no problem: nothing would be better for a 503.
+        checks["to_look_at"] = sum(ledger.to_look_at().values())
         checks["messages_passed_over"] = _passed_over()
         checks["folders_numbered_anew"] = _noted()
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]

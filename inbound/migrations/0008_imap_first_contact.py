@@ -15,7 +15,7 @@ def when_it_was(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inbound', '0006_waiting'),
+        ('inbound', '0007_to_look_at'),
     ]
 
     operations = [

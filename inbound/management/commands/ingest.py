@@ -40,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--sender", help="the envelope sender, where the caller knows it; empty: the null sender")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._empty: list[str] = []
         self._refused: list[str] = []  # what was left out for its own sake, and why
         try:
             code = self._ingest(
@@ -53,9 +54,10 @@ class Command(BaseCommand):
             code = self._say(EX_TEMPFAIL, f"temporary fault: {type(error).__name__}: {error}")
         except store.UnknownRecipient as error:  # switched off just now
             code = self._say(EX_NOUSER, f"{error} is no mailbox of ours")
-        if self._refused:
-            self.stderr.write("\n".join(self._refused))
-            code = code or (EX_TEMPFAIL if options["source"] == ["-"] else EX_DATAERR)
+        if left_out := [*self._empty, *self._refused]:
+            self.stderr.write("\n".join(left_out))
+            # Of a pipe's one message: the sender's mistake where there is none, else the next version may take it.
+            code = code or (EX_TEMPFAIL if self._refused and options["source"] == ["-"] else EX_DATAERR)
         if code:
             sys.exit(code)
 
@@ -88,7 +90,7 @@ class Command(BaseCommand):
                     self._refused.append(f"{name}: it cannot be read: {type(error).__name__}: {error}")
                     continue
                 if not raw.strip():
-                    self._refused.append(f"{name}: the message is empty")
+                    self._empty.append(f"{name}: the message is empty")
                     continue
                 envelope = Envelope(sender, (recipient or found.address,), "ingest")
                 group.append((name, store.Arrival(raw, envelope, "ingest", key, history)))

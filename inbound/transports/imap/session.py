@@ -226,7 +226,7 @@ def _stored(folder: Folder, uids: list[int], had: set[int], *, recognise: bool) 
     """The UIDs of the batch as they are stored: all at once, or where that fails one after the other. One that cannot be
     stored for its own sake is passed over; at a fault of ours they end. What is gone meanwhile is passed over."""
     account = folder.account
-    envelope = Envelope("", (_recipient(account),), account.name)
+    envelope = Envelope(None, (_recipient(account),), account.name)
     # PEEK: fetching must not mark as read what is not stored yet.
     found = asked(folder, [uid for uid in uids if uid not in had], "BODY.PEEK[]", bytes)
     for uid in [uid for uid, raw in found.items() if len(raw) > settings.MAX_MAIL_BYTES]:  # some servers guess the size
