@@ -26,15 +26,22 @@ SIGNED = [b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-
 
 
 class Message(EmailMultiAlternatives):
-    """A mail with a return path of its own ("" is the null one, which Django's class takes for none), and
-    pictures that its HTML shows in their place."""
+    """A mail with an envelope of its own (the return path "" is the null one, which Django's class takes for none),
+    and pictures that its HTML shows in their place.
 
-    envelope_sender: str = ""
+    Providers know no envelope: what django-anymail reads (`to`, `from_email`) is what the reader sees.
+    """
+
+    return_path: str = ""
+    envelope_to: str = ""
     sign: Callable[[bytes], bytes] | None = None  # what plain SMTP does to the bytes last
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.pictures: list[MIMEImage] = []
+
+    def recipients(self) -> list[str]:
+        return [self.envelope_to]
 
     def _create_alternatives(self, msg: Any) -> Any:
         # RFC 2387: the HTML and its pictures are one multipart/related among the alternatives.
@@ -58,8 +65,7 @@ def message(mail: OutboundMail) -> Message:
     text, html = json.loads(unseal(mail.sealed)) if mail.sealed else (mail.text, mail.html)
     headers = {
         "Message-ID": f"<{mail.message_id}>",
-        "From": formataddr((mail.from_name, mailbox.address), charset="utf-8"),
-        **_recipients(mail),
+        **_shown_recipients(mail),
         KIND_HEADER: mail.kind,
         MARK_HEADER: own_mark(mail.pk),
     }
@@ -78,10 +84,11 @@ def message(mail: OutboundMail) -> Message:
     if mail.ticket_id and mail.person_id and mailbox.plus_addressing:
         reply_to = reply_address(mailbox.address, mail.ticket_id, mail.person_id)
     composed = Message(
-        subject=mail.subject, body=text, from_email=mailbox.address, to=[mail.to_address], headers=headers,
+        subject=mail.subject, body=text, from_email=formataddr((mail.from_name, mailbox.address), charset="utf-8"),
+        to=[formataddr((mail.to_name, mail.to_address), charset="utf-8")], headers=headers,
         reply_to=[formataddr((mail.from_name, reply_to), charset="utf-8")],
     )  # fmt: skip
-    composed.envelope_sender = _return_path(mail)
+    composed.return_path, composed.envelope_to = _return_path(mail), mail.to_address
     composed.sign = partial(signed, mail)
     if html:
         composed.attach_alternative(html, "text/html")
@@ -111,19 +118,18 @@ def unsubscribe_url(person: int, kind: str) -> str:
     return settings.PUBLIC_URL + reverse("unsubscribe", args=[token])
 
 
-def _recipients(mail: OutboundMail) -> dict[str, str]:
-    """To and Cc as the reader sees them: the mail goes to one of them, and the others get their own.
+def _shown_recipients(mail: OutboundMail) -> dict[str, str]:
+    """To and Cc as the reader sees them: the mail goes to one of them, and the others get their own. Empty where it
+    is the reader alone.
 
     Providers with an API send to everyone named there, so through them a mail names its reader alone.
     """
-    me = formataddr((mail.to_name, mail.to_address), charset="utf-8")
-    others = mail.comment.shown_to if mail.kind == "reply" and mail.comment else []
-    shown = [formataddr((name, address), charset="utf-8") for name, address in others]
     identity = getattr(mail.mailbox, "identity", None)
     through = opened(identity.email_url) if identity and identity.email_url else settings.EMAIL_BACKEND
-    if (len(shown) < 2 and me in shown) or not 0 < len(shown) <= SHOWN_AT_MOST or "anymail" in through:
-        return {"To": me}
-    first, *rest = shown
+    others = mail.comment.shown_to if mail.kind == "reply" and mail.comment else []
+    if "anymail" in through or len(others) > SHOWN_AT_MOST or not any(address != mail.to_address for _, address in others):
+        return {}
+    first, *rest = [formataddr((name, address), charset="utf-8") for name, address in others]
     return {"To": first} | ({"Cc": ", ".join(rest)} if rest else {})
 
 

@@ -21,7 +21,7 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
-            sender = getattr(message, "envelope_sender", message.from_email)
+            sender = getattr(message, "return_path", message.from_email)
             envelope = f"X-Envelope-From: <{sender}>\r\nX-Envelope-To: {', '.join(message.recipients())}\r\n"
             content = envelope.encode() + message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
             path = self.folder / f"{time.time_ns()}-{os.getpid()}.eml"

@@ -9,7 +9,7 @@ class EmailBackend(DjangoBackend):
     """Raises smtplib's errors: the outbox decides what they mean."""
 
     def _send(self, email_message: Any) -> bool:
-        sender = getattr(email_message, "envelope_sender", email_message.from_email)
+        sender = getattr(email_message, "return_path", email_message.from_email)
         content = email_message.message().as_bytes(linesep="\r\n")
         if sign := getattr(email_message, "sign", None):
             content = sign(content)

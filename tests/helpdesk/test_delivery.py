@@ -1,8 +1,11 @@
 """What becomes of a mail we send, against a real SMTP peer that fails on request."""
 
+import json
 import smtplib
 from email import message_from_bytes
 from email.policy import default
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
@@ -60,6 +63,33 @@ def test_an_acknowledgement_has_a_null_return_path_and_says_what_it_is(settings)
     assert sent["Auto-Submitted"] == "auto-replied"
     mail.refresh_from_db()
     assert mail.state == "sent"
+
+
+def test_a_provider_is_asked_for_nothing_that_it_does_not_know(settings) -> None:
+    mail, posted = queued(), list[dict[str, object]]()
+
+    class Postmark(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            answer = json.dumps({"ErrorCode": 0, "Message": "OK", "MessageID": "p-1", "To": posted[0]["To"]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Postmark) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+        settings.ANYMAIL = {
+            "POSTMARK_SERVER_TOKEN": "x", "POSTMARK_API_URL": f"http://127.0.0.1:{server.server_port}/",
+        }  # fmt: skip
+        deliver(mail.pk)
+    mail.refresh_from_db()
+    assert (mail.state, mail.error, mail.provider_message_id) == ("sent", "", "p-1")
+    assert posted[0]["Subject"] == mail.subject
 
 
 def test_a_server_that_is_away_is_tried_again_later_under_the_same_message_id(settings) -> None:
