@@ -25,6 +25,7 @@ from django.utils import timezone
 from helpdesk import actions, notify, routes
 from helpdesk.actions import suppression
 from helpdesk.compose import message
+from helpdesk.deadline import TooLate
 from helpdesk.models import MessageRef, OutboundMail
 from inbound.reading.message import DeliveryReport
 
@@ -117,7 +118,7 @@ def judge(error: Exception) -> Failure:
     if isinstance(error, AnymailAPIError):
         final = error.status_code in FINAL_HTTP
         return Failure(final, "provider's answer", detail, of_the_route=not final)
-    if isinstance(error, smtplib.SMTPException | OSError):
+    if isinstance(error, smtplib.SMTPException | OSError | TooLate):
         return Failure(False, "cannot reach the mail server", detail, of_the_route=True)
     # What throws for its own sake would throw again; it is tried a few times all the same.
     return Failure(False, "error", detail)

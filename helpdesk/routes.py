@@ -7,9 +7,10 @@ left alone for a while (the circuit is open): its mail waits without dialling, t
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from helpdesk import deadline
 from helpdesk.mailurl import read_mail_url
 from helpdesk.models import OutboundMail, Route
 from inbound.models import Mailbox
@@ -25,35 +27,45 @@ from inbound.secrets import opened
 
 FAULTS = 3  # in a row, before the circuit opens
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=5)
+# For all of one mail: connecting, TLS, signing in, the mail itself and the good-byes. Well below the lease of its row
+# (tasks.outbound.LEASE), in which another worker would send it as well; a mail of the largest size over a slow line
+# still gets through.
+SEND_SECONDS = 120.0
 IDLE_SECONDS = 10.0  # servers hang up on those who stay silent; a connection older than this is not used again
 _kept = threading.local()
 
 
 @contextmanager
 def connection(mailbox: Mailbox) -> Iterator[Any]:
-    """An open mail backend for that mailbox. After an error it is closed and never used again."""
+    """An open mail backend for that mailbox, for SEND_SECONDS. After an error it is closed and never used again.
+
+    Raises what connecting and the caller raise, and TooLate where the time was up before the server had answered.
+    """
     identity = getattr(mailbox, "identity", None)
     url = opened(identity.email_url) if identity else ""
     # Settings that tests or a reload change make a connection of their own.
     key = (url, settings.EMAIL_BACKEND, getattr(settings, "EMAIL_HOST", ""), getattr(settings, "EMAIL_PORT", 0))
-    backend, used_at = getattr(_kept, "backends", {}).pop(key, (None, 0.0))
-    if backend is not None and not _still_there(backend, used_at):
-        _close(backend)
-        backend = None
-    if backend is None:
-        backend = _new(url)
-        backend.open()
-    try:
-        yield backend
-    except BaseException:
-        _close(backend)
-        raise
-    if isinstance(getattr(backend, "connection", None), smtplib.SMTP):
-        if not hasattr(_kept, "backends"):
-            _kept.backends = {}
-        _kept.backends[key] = (backend, time.monotonic())
-    else:
-        _close(backend)
+    backend: Any = None
+    with deadline.within(SEND_SECONDS) as limit:
+        try:
+            backend = _kept_one(key)
+            if backend is None:
+                backend = _new(url)
+                backend.open()
+                _watch_provider(backend)
+            yield backend
+        except BaseException as error:
+            late = limit.has_passed  # asked before the good-byes, which may take what is left
+            _close(backend)
+            if late and not _is_answer(error):
+                raise deadline.TooLate(f"it took longer than {SEND_SECONDS:g} s") from error
+            raise
+        if isinstance(getattr(backend, "connection", None), smtplib.SMTP) and not limit.has_passed:
+            if not hasattr(_kept, "backends"):
+                _kept.backends = {}
+            _kept.backends[key] = (backend, time.monotonic())
+        else:
+            _close(backend)
 
 
 def check_url(url: str) -> None:
@@ -130,7 +142,19 @@ def _new(url: str) -> Any:
     return get_connection(found.backend, **found.options)
 
 
+def _kept_one(key: Hashable) -> Any:
+    """The connection that this thread used last on that way, if the server still answers on it."""
+    backend, used_at = getattr(_kept, "backends", {}).pop(key, (None, 0.0))
+    if backend is None or _still_there(backend, used_at):
+        return backend
+    _close(backend)
+    return None
+
+
 def _still_there(backend: Any, used_at: float) -> bool:
+    if backend.connection.sock is None:
+        return False
+    deadline.watch(backend.connection.sock)
     if time.monotonic() - used_at > IDLE_SECONDS:
         return False
     try:
@@ -139,8 +163,36 @@ def _still_there(backend: Any, used_at: float) -> bool:
         return False
 
 
+def _watch_provider(backend: Any) -> None:
+    """Anymail's backends talk by requests, and to Amazon SES by botocore."""
+    if (session := getattr(backend, "session", None)) is not None:
+        for adapter in session.adapters.values():
+            _watch_manager(adapter.poolmanager)
+            adapter.proxy_manager_for = partial(_proxy_manager, adapter.proxy_manager_for)
+    if (client := getattr(backend, "client", None)) is not None:
+        classes = client._endpoint.http_session._pool_classes_by_scheme  # of this client, and of its proxies
+        classes.update(deadline.watched(classes))
+
+
+def _proxy_manager(make: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _watch_manager(make(*args, **kwargs))
+
+
+def _watch_manager(manager: Any) -> Any:
+    manager.pool_classes_by_scheme = deadline.watched(manager.pool_classes_by_scheme)  # a new one: all share theirs
+    return manager
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether the server has said it, and not the end of the connection in the middle of a line."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return 200 <= error.smtp_code < 600
+    return isinstance(error, smtplib.SMTPRecipientsRefused) or bool(getattr(error, "status_code", None))
+
+
 def _close(backend: Any) -> None:
     try:
-        backend.close()
+        if backend is not None:
+            backend.close()
     except Exception:  # noqa: S110  # it is being thrown away
         pass

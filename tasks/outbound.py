@@ -17,7 +17,7 @@ from tasks.ring import ring
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=3)  # longer than a hanging server can hold one mail: each step times out
+LEASE = timedelta(minutes=3)  # longer than a mail server can hold one mail: routes.SEND_SECONDS
 LATE = timedelta(seconds=1)
 SWEEP_ROWS = 200
 MAX_ERRORS = 12  # of our own making; a mail server that is away is tried until the mail is too old
