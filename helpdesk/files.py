@@ -7,7 +7,9 @@ behind is swept up by `orphans`.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.core.files.base import ContentFile, File
@@ -16,6 +18,8 @@ from django.db import connection, transaction
 
 from helpdesk.models import Attachment, Comment, Ticket
 from inbound.reading.message import Attachment as MailAttachment
+
+CHUNK = 500  # names that one query asks for
 
 
 class Storage(FileSystemStorage):
@@ -75,14 +79,19 @@ def reserve_ticket_number() -> int:
 
 
 def orphans(before: datetime) -> Iterator[str]:
-    """Stored files older than `before` that no attachment names: left by attempts that failed."""
-    try:
-        folders = default_storage.listdir("tickets")[0]
-    except FileNotFoundError:
-        return
-    for folder in folders:
-        names = [f"tickets/{folder}/{name}" for name in default_storage.listdir(f"tickets/{folder}")[1]]
-        known = set(Attachment.objects.filter(file__in=names).values_list("file", flat=True))
-        for name in names:
-            if name not in known and default_storage.get_modified_time(name) < before:
-                yield name
+    """Stored files older than `before` that no attachment names: left by attempts that failed. One query for CHUNK
+    of them, however few a ticket has."""
+    names = _stored_names()
+    while some := list(islice(names, CHUNK)):
+        known = set(Attachment.objects.filter(file__in=some).values_list("file", flat=True))
+        for name in some:
+            with suppress(FileNotFoundError):  # somebody else has just deleted it
+                if name not in known and default_storage.get_modified_time(name) < before:
+                    yield name
+
+
+def _stored_names() -> Iterator[str]:
+    with suppress(FileNotFoundError):
+        for folder in default_storage.listdir("tickets")[0]:
+            with suppress(FileNotFoundError):
+                yield from (f"tickets/{folder}/{name}" for name in default_storage.listdir(f"tickets/{folder}")[1])

@@ -2,11 +2,13 @@
 
 import zlib
 from datetime import timedelta
+from itertools import takewhile
 
 from celery import shared_task
 from django.conf import settings
 from django.core.cache import cache
 from django.core.files.storage import default_storage
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from helpdesk import files
@@ -34,16 +36,17 @@ def digests() -> int:
 @shared_task
 def compress() -> int:
     """Raw mail that has been here for an hour; how many. In small steps: it is never in anybody's way."""
-    before = timezone.now() - timedelta(hours=1)
-    plain = RawMail.objects.filter(is_compressed=False).order_by("pk")[:COMPRESSED_AT_ONCE]
-    count = 0
-    for raw in plain:
-        if InboundMail.objects.filter(raw=raw, received_at__gt=before).exists():
-            break
-        count += RawMail.objects.filter(pk=raw.pk, is_compressed=False).update(
-            data=zlib.compress(bytes(raw.data), 6), is_compressed=True
-        )
-    return count
+    young = InboundMail.objects.filter(raw=OuterRef("pk"), received_at__gt=timezone.now() - timedelta(hours=1))
+    plain = RawMail.objects.filter(is_compressed=False).order_by("pk").values_list("pk", Exists(young))
+    # Their ages first, without their bytes, which are in memory one mail at a time.
+    old = takewhile(lambda found: not found[1], list(plain[:COMPRESSED_AT_ONCE]))
+    return sum(_compress(pk) for pk, _ in old)
+
+
+def _compress(pk: int) -> int:
+    row = RawMail.objects.filter(pk=pk, is_compressed=False)
+    data = row.values_list("data", flat=True).first()
+    return row.update(data=zlib.compress(data, 6), is_compressed=True) if data is not None else 0
 
 
 @shared_task
