@@ -162,3 +162,40 @@ def test_a_beat_that_is_killed_between_two_alerts_leaves_each_told_once(url: str
     alerts, tickets, mails = map(int, said.split())
     assert alerts == tickets == 80
     assert mails == 80  # an assignee each, or the one admin
+
+
+COPIED_CROSSWISE = """
+import threading
+from django.db import connections, transaction
+from django.db.utils import OperationalError
+from helpdesk import actions
+from helpdesk.models import Person
+deadlocks, together, rounds = [], threading.Barrier(2), 50
+def work(is_backwards):
+    try:
+        for number in range(rounds):
+            addresses = [f"crosswise{number}-{n}@example.net" for n in range(4)]
+            if is_backwards:
+                addresses.reverse()
+            together.wait(60)
+            try:
+                with transaction.atomic():
+                    actions.people_for({address: ("", "") for address in addresses})
+            except OperationalError as error:
+                assert "deadlock" in str(error), error
+                deadlocks.append(error)
+    finally:
+        connections.close_all()
+threads = [threading.Thread(target=work, args=(n,)) for n in (False, True)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(len(deadlocks), Person.objects.filter(email__startswith="crosswise").count())
+"""
+
+
+def test_first_mails_that_name_the_same_new_people_in_another_order_do_not_deadlock(url: str, tmp_path: Path) -> None:
+    assert manage(url, tmp_path, "migrate", "-v0").wait(60) == 0
+    process = manage(url, tmp_path, "shell", "-v0", "-c", COPIED_CROSSWISE)
+    said, _ = process.communicate(timeout=150)
+    assert process.returncode == 0, said
+    assert said.split() == ["0", "200"]
