@@ -3,8 +3,8 @@
 import json
 import re
 from collections.abc import Callable
+from email.message import Message as PlainMessage
 from email.mime.image import MIMEImage
-from email.utils import formataddr
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
+from helpdesk.wire import ascii_domain, needs_utf8, shown
 from inbound.addresses import KIND_HEADER, MARK_HEADER, bounce_address, own_mark, reply_address
 from inbound.secrets import opened, unseal
 
@@ -34,6 +35,7 @@ class Message(EmailMultiAlternatives):
 
     return_path: str = ""
     envelope_to: str = ""
+    needs_utf8: bool = False  # only a server with SMTPUTF8 can take it (RFC 6531)
     sign: Callable[[bytes], bytes] | None = None  # what plain SMTP does to the bytes last
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -42,6 +44,20 @@ class Message(EmailMultiAlternatives):
 
     def recipients(self) -> list[str]:
         return [self.envelope_to]
+
+    def message(self, *, policy: Any = None) -> Any:
+        whole = super().message()
+        if self.needs_utf8:
+            # RFC 6532: addresses stand there as they are. Django would encode a local part, which makes it another.
+            addresses = {
+                "From": self.from_email, "To": self.extra_headers.get("To", self.to[0]),
+                "Cc": self.extra_headers.get("Cc", ""), "Reply-To": ", ".join(self.reply_to),
+            }  # fmt: skip
+            for name, value in addresses.items():
+                del whole[name]
+                if value:
+                    PlainMessage.__setitem__(whole, name, _Utf8(value))
+        return whole
 
     def _create_alternatives(self, msg: Any) -> Any:
         # RFC 2387: the HTML and its pictures are one multipart/related among the alternatives.
@@ -56,6 +72,17 @@ class Message(EmailMultiAlternatives):
         return whole
 
 
+class _Utf8:
+    """A header's value that goes out as it is."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def encode(self, **kwargs: object) -> str:
+        """As the email package asks its Header: text whose surrogates become bytes again."""
+        return self.value.encode().decode("ascii", "surrogateescape")
+
+
 def message(mail: OutboundMail) -> Message:
     """The same row gives the same mail, with the same Message-ID, however often it is sent.
 
@@ -63,9 +90,10 @@ def message(mail: OutboundMail) -> Message:
     """
     mailbox, kind = mail.mailbox, KINDS.get(mail.kind)
     text, html = json.loads(unseal(mail.sealed)) if mail.sealed else (mail.text, mail.html)
+    utf8 = needs_utf8(mail.to_address) or needs_utf8(mailbox.address)
     headers = {
         "Message-ID": f"<{mail.message_id}>",
-        **_shown_recipients(mail),
+        **_shown_recipients(mail, utf8),
         KIND_HEADER: mail.kind,
         MARK_HEADER: own_mark(mail.pk),
     }
@@ -84,11 +112,12 @@ def message(mail: OutboundMail) -> Message:
     if mail.ticket_id and mail.person_id and mailbox.plus_addressing:
         reply_to = reply_address(mailbox.address, mail.ticket_id, mail.person_id)
     composed = Message(
-        subject=mail.subject, body=text, from_email=formataddr((mail.from_name, mailbox.address), charset="utf-8"),
-        to=[formataddr((mail.to_name, mail.to_address), charset="utf-8")], headers=headers,
-        reply_to=[formataddr((mail.from_name, reply_to), charset="utf-8")],
+        subject=mail.subject, body=text, from_email=shown(mail.from_name, mailbox.address, utf8=True),
+        to=[shown(mail.to_name, mail.to_address, utf8=True)], headers=headers,
+        reply_to=[shown(mail.from_name, reply_to, utf8=True)],
     )  # fmt: skip
     composed.return_path, composed.envelope_to = _return_path(mail), mail.to_address
+    composed.needs_utf8 = utf8
     composed.sign = partial(signed, mail)
     if html:
         composed.attach_alternative(html, "text/html")
@@ -104,7 +133,7 @@ def signed(mail: OutboundMail, raw: bytes) -> bytes:
         return raw
     import dkim  # slow to import, and few have a key
 
-    domain = mail.mailbox.address.rpartition("@")[2].encode("idna")
+    domain = ascii_domain(mail.mailbox.address.rpartition("@")[2]).encode()
     signature: bytes = dkim.sign(
         raw, identity.dkim_selector.encode(), domain, opened(identity.dkim_key).encode(), canonicalize=(b"relaxed", b"relaxed"),
         include_headers=[name for name in SIGNED if re.search(rb"(?im)^" + name + rb":", raw.partition(b"\r\n\r\n")[0])],
@@ -118,7 +147,7 @@ def unsubscribe_url(person: int, kind: str) -> str:
     return settings.PUBLIC_URL + reverse("unsubscribe", args=[token])
 
 
-def _shown_recipients(mail: OutboundMail) -> dict[str, str]:
+def _shown_recipients(mail: OutboundMail, utf8: bool) -> dict[str, str]:
     """To and Cc as the reader sees them: the mail goes to one of them, and the others get their own. Empty where it
     is the reader alone.
 
@@ -129,7 +158,7 @@ def _shown_recipients(mail: OutboundMail) -> dict[str, str]:
     others = mail.comment.shown_to if mail.kind == "reply" and mail.comment else []
     if "anymail" in through or len(others) > SHOWN_AT_MOST or not any(address != mail.to_address for _, address in others):
         return {}
-    first, *rest = [formataddr((name, address), charset="utf-8") for name, address in others]
+    first, *rest = [shown(name, address, utf8=utf8) for name, address in others]
     return {"To": first} | ({"Cc": ", ".join(rest)} if rest else {})
 
 

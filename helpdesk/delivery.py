@@ -27,6 +27,7 @@ from helpdesk.actions import suppression
 from helpdesk.compose import message
 from helpdesk.deadline import TooLate
 from helpdesk.models import MessageRef, OutboundMail
+from helpdesk.wire import Unwritable
 from inbound.reading.message import DeliveryReport
 
 
@@ -101,6 +102,8 @@ def judge(error: Exception) -> Failure:
     detail = f"{type(error).__name__}: {error}"[:2000]
     if isinstance(error, NotComposed):
         return Failure(False, "error", str(error)[:2000])
+    if isinstance(error, Unwritable):
+        return Failure(True, "recipient refused", str(error)[:2000])
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, words = next(iter(error.recipients.values()))
         detail = f"{code} {_decode(words)}"[:2000]

@@ -20,6 +20,7 @@ from helpdesk import alerts, participants, wording
 from helpdesk.kinds import KINDS, Kind, To
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
+from helpdesk.wire import Unwritable, ascii_domain
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.reading.headers import one_line
@@ -247,7 +248,14 @@ def _save(mail: OutboundMail, task: str) -> OutboundMail:
 
 
 def _new_id(mailbox: Mailbox) -> str:
-    return f"{secrets.token_hex(16)}@{mailbox.address.rpartition('@')[2]}"
+    return f"{secrets.token_hex(16)}@{_id_domain(mailbox.address.rpartition('@')[2])}"
+
+
+def _id_domain(domain: str) -> str:
+    try:
+        return ascii_domain(domain)
+    except Unwritable:  # no mail leaves that mailbox; it says why when it is sent
+        return "invalid"
 
 
 def language_of(person: Person | None, mailbox: Mailbox) -> str:

@@ -8,6 +8,7 @@ from anymail.signals import tracking
 
 from helpdesk import delivery
 from helpdesk.models import OutboundMail
+from helpdesk.wire import Unwritable, on_the_wire
 
 
 def on_event(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
@@ -48,4 +49,11 @@ def _mail(message_id: str, recipient: str) -> OutboundMail | None:
     bare = message_id.strip("<>")
     rows = OutboundMail.objects.select_related("ticket", "comment__author")
     found = rows.filter(provider_message_id=bare).first() or rows.filter(message_id=bare).first()
-    return found if found is not None and recipient.lower() in {"", found.to_address} else None
+    return found if found is not None and recipient.lower() in {"", *_written(found.to_address)} else None
+
+
+def _written(address: str) -> set[str]:
+    try:
+        return {address, on_the_wire(address)}
+    except Unwritable:
+        return {address}

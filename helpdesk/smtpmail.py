@@ -7,6 +7,7 @@ from typing import Any
 from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
 
 from helpdesk import deadline
+from helpdesk.wire import Unwritable, needs_utf8, on_the_wire
 
 
 class _SMTP(smtplib.SMTP):
@@ -28,10 +29,30 @@ class EmailBackend(DjangoBackend):
         return _SMTPS if self.use_ssl else _SMTP
 
     def _send(self, email_message: Any) -> bool:
-        sender = getattr(email_message, "return_path", email_message.from_email)
+        assert self.connection is not None
+        sender = _sender(getattr(email_message, "return_path", email_message.from_email))
+        recipients = [on_the_wire(address) for address in email_message.recipients()]
+        options = self._utf8(sender, recipients) if getattr(email_message, "needs_utf8", False) else ()
         content = email_message.message().as_bytes(linesep="\r\n")
         if sign := getattr(email_message, "sign", None):
             content = sign(content)
-        assert self.connection is not None
-        self.connection.sendmail(sender, email_message.recipients(), content)
+        self.connection.sendmail(sender, recipients, content, options)
         return True
+
+    def _utf8(self, sender: str, recipients: list[str]) -> tuple[str, ...]:
+        """The options of MAIL FROM (RFC 6531). Raises Unwritable for a recipient, and SMTPSenderRefused for a sender,
+        that the server cannot write."""
+        assert self.connection is not None
+        self.connection.ehlo_or_helo_if_needed()
+        if self.connection.has_extn("smtputf8"):
+            return ("SMTPUTF8", "BODY=8BITMIME")
+        for address in filter(needs_utf8, recipients):
+            raise Unwritable(address, "the server does not offer SMTPUTF8")
+        raise smtplib.SMTPSenderRefused(553, b"the server does not offer SMTPUTF8", sender)
+
+
+def _sender(address: str) -> str:
+    try:
+        return on_the_wire(address)
+    except Unwritable as error:  # ours to repair
+        raise smtplib.SMTPSenderRefused(553, str(error).encode(), address) from error

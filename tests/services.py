@@ -270,10 +270,10 @@ class SmtpSink:
 
 
 @contextmanager
-def smtp_sink() -> Iterator[SmtpSink]:
-    """A mail server in this process that collects (envelope, bytes)."""
+def smtp_sink(*, utf8: bool = True) -> Iterator[SmtpSink]:
+    """A mail server in this process that collects (envelope, bytes); with SMTPUTF8 or without."""
     sink = SmtpSink(free_port())
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port, enable_SMTPUTF8=utf8)
     controller.start()
     try:
         yield sink

