@@ -1,6 +1,7 @@
 """Is everything alive? For a load balancer, a container's health check, and whoever is on call."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -14,12 +15,14 @@ from helpdesk.models import OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
 from inbound.transports.imap import passed_over
 from inbound.transports.imap.watchers import accounts
+from tasks import watchdog
 
 OLDEST = timedelta(minutes=1)
 SILENCE = timedelta(minutes=1)
 HEARTBEAT = "heartbeat"
 TOKEN_NOTICE = timedelta(days=7)
 NOTICE = timedelta(days=7)
+SILENT_ENDS = 2  # one may be a kill of ours
 STARTED = timezone.now()
 
 
@@ -46,6 +49,9 @@ def health(request: HttpRequest) -> JsonResponse:
         checks["to_look_at"] = sum(ledger.to_look_at().values())
         checks["messages_passed_over"] = _passed_over()
         checks["folders_numbered_anew"] = _noted()
+        checks["stuck"] = [*watchdog.seen(), *_silent_ends()]
+        if checks["stuck"]:
+            problems.append("stuck")
         checks["mail_servers_failing"] = [route.name or "default" for route in routes.failing()]
         if checks["mail_servers_failing"]:
             problems.append("mail_servers_failing")
@@ -78,6 +84,19 @@ def _oldest_inbound() -> float:
 def _oldest_outbound() -> float:
     oldest = OutboundMail.objects.filter(state=OutboundMail.State.QUEUED).order_by("next_attempt_at").first()
     return max(0.0, (timezone.now() - oldest.next_attempt_at).total_seconds()) if oldest else 0.0
+
+
+def _silent_ends() -> list[str]:
+    """The rows whose workers died or were ended at them again and again: such attempts leave no word."""
+    tried: dict[str, Any] = {"error": "", "attempts__gt": SILENT_ENDS}
+    return [
+        f"{what} {pk}: {attempts - 1} workers did not come back from it"
+        for what, rows in (
+            ("inbound mail", InboundMail.objects.filter(state=InboundMail.State.RECEIVED, **tried)),
+            ("outgoing mail", OutboundMail.objects.filter(state=OutboundMail.State.QUEUED, **tried)),
+        )
+        for pk, attempts in rows.order_by("pk").values_list("pk", "attempts")[:20]
+    ]
 
 
 def _silent() -> list[str]:

@@ -1,14 +1,16 @@
 """Everything in one process: the web server, the mail listener, five workers and the beat.
 
-Each part is a thread; the web server has the main one. A part that dies ends the process with an error,
-so that whoever supervises it starts it again: the rows in the database are the queue, and nothing is lost.
+Each part is a thread; the web server has the main one. A part that dies ends the process with an error, and so does
+a worker that does not come back from a row: whoever supervises it starts it again. The rows in the database are the
+queue, and nothing is lost.
 """
 
+import faulthandler
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -23,12 +25,17 @@ from django.db import connections
 from helpdesk.broker import Transport
 from inbound.transports.imap.watchers import Watchers
 from inbound.transports.smtp.listener import Listener
+from tasks import watchdog
 
 log = logging.getLogger(__name__)
 
 QUEUES = ("inbound", "slow", "outbound", "codes", "default")
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
+# A pattern that never ends keeps the interpreter's lock, and no other thread runs. A thread that needs none then says
+# where each is, and ends the process. Who stops it with Ctrl-Z for longer finds it ended as well.
+FROZEN_SECONDS = 120.0
+END_SECONDS = 45.0  # for the stopping itself, where something hangs
 
 
 def run(app: Celery, *, announce: Callable[[], None]) -> int:
@@ -37,7 +44,7 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
     workers, listener, web = Workers(app, QUEUES), Listener(settings.SMTP_ADDR, settings.LMTP_ADDR), _web()
     imap = Watchers()
     parts: dict[str, Callable[[], bool]] = {"a worker or the beat": workers.is_alive}
-    died = ""
+    died, hanging = "", set[threading.Thread]()
     workers.start()
     try:
         if settings.SMTP_ADDR or settings.LMTP_ADDR:
@@ -48,14 +55,19 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
         parts["the IMAP watchers"] = imap.is_alive
 
         def watch() -> None:
-            nonlocal died
+            nonlocal died, hanging
             while not web.started and not web.should_exit:
                 time.sleep(0.02)
             if web.started:
                 announce()
             while not web.should_exit:
+                _end_unless_called_again(FROZEN_SECONDS)
                 if dead := next((name for name, alive in parts.items() if not alive()), ""):
-                    died, web.should_exit = dead, True
+                    died, web.should_exit = f"{dead} died", True
+                elif held := watchdog.overdue(watchdog.MARGIN):
+                    hanging = {one.thread for one in held}
+                    died, web.should_exit = f"a worker does not come back from {', '.join(map(str, held))}", True
+                    _end_unless_called_again(END_SECONDS)
                 time.sleep(0.5)
 
         threading.Thread(target=watch, name="watch", daemon=True).start()
@@ -64,17 +76,22 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
         except KeyboardInterrupt:
             pass  # uvicorn raises the signal again once it has shut down
         if not web.started:
-            died = died or "the web server"
+            died = died or "the web server died"
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends it at once
         if "the mail listener" in parts:
             listener.stop()
         if "the IMAP watchers" in parts:
             imap.stop()
-        stuck = workers.stop()
-    for what in filter(None, (died and f"{died} died", stuck and f"still running: {', '.join(stuck)}")):
+        stuck = workers.stop(leave=hanging)
+        faulthandler.cancel_dump_traceback_later()
+    for what in filter(None, (died, stuck and f"still running: {', '.join(stuck)}")):
         log.error("%s", what)
     return 1 if died or stuck else 0
+
+
+def _end_unless_called_again(seconds: float) -> None:
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)  # standard error, whatever sys.stderr is by then
 
 
 def _web() -> uvicorn.Server:
@@ -131,8 +148,9 @@ class Workers:
     def is_alive(self) -> bool:
         return all(thread.is_alive() for thread in self._threads)
 
-    def stop(self) -> list[str]:
-        """Lets each worker finish the task it is at; the names of those that still run after a while."""
+    def stop(self, *, leave: Collection[threading.Thread] = ()) -> list[str]:
+        """Lets each worker finish the task it is at; the names of those that still run after a while. It does not
+        wait for those of `leave`."""
         self._stopping.set()
         setattr(state, "should_stop", 0)
         for worker in self._workers:
@@ -140,6 +158,8 @@ class Workers:
                 consumer.wake(stop=True)
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
+            if thread in leave:
+                continue
             thread.join(max(0.0, deadline - time.monotonic()))
         return [thread.name for thread in self._threads if thread.is_alive()]
 

@@ -12,6 +12,7 @@ from helpdesk.models import Alert
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
+from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,8 @@ MAX_AGE = timedelta(days=1)  # an alert of yesterday alarms nobody
 SWEEP_ROWS = 100
 
 
-@shared_task
+@shared_task(time_limit=limit(LEASE))
+@watched("alert", LEASE)
 def deliver(pk: int) -> None:
     """Row `pk` is due."""
     alert = claim(_rows(), pk, lease=LEASE)

@@ -10,9 +10,11 @@ from django.utils import timezone
 from helpdesk.models import OutboundMail
 from tasks import outbound
 from tasks.outbound import due, ring_for
+from tasks.watchdog import limit, watched
 
 
-@shared_task
+@shared_task(time_limit=limit(outbound.LEASE))
+@watched("outgoing mail", outbound.LEASE)
 def deliver(pk: int) -> None:
     """Row `pk` is due."""
     outbound.deliver_row(_rows(), pk, retry=timedelta(seconds=2))

@@ -16,6 +16,7 @@ from inbound.prepared import Prepared
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
+from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ class Overtaken(Exception):
     """Another worker finished this mail, or changed what was decided about it."""
 
 
-@shared_task
+@shared_task(time_limit=limit(LEASE))
+@watched("inbound mail", LEASE)
 def process(pk: int) -> None:
     """Row `pk` is due. Safe to call any number of times, by any number of workers."""
     _process_row(_RECEIVED.filter(is_slow=False), pk)

@@ -14,18 +14,21 @@ from helpdesk.models import OutboundMail
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
+from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=3)  # longer than a mail server can hold one mail: routes.SEND_SECONDS
 LATE = timedelta(seconds=1)
 SWEEP_ROWS = 200
+MAX_DEATHS = 5  # attempts that ended without a word: they took their worker with them
 MAX_ERRORS = 12  # of our own making; a mail server that is away is tried until the mail is too old
 
 State = OutboundMail.State
 
 
-@shared_task
+@shared_task(time_limit=limit(LEASE))
+@watched("outgoing mail", LEASE)
 def deliver(pk: int) -> None:
     """Row `pk` is due. At least once: a crash between the server's 250 and our commit sends it again,
     under the same Message-ID."""
@@ -49,6 +52,9 @@ def deliver_row(rows: QuerySet[OutboundMail], pk: int, *, retry: timedelta | Non
         return
     if delivery.too_old(mail):
         _failed(rows, mail, delivery.Failure(True, mail.reason or "too old", mail.error or "it waited too long"), retry)
+        return
+    if mail.attempts > MAX_DEATHS and not mail.error:
+        _failed(rows, mail, delivery.Failure(True, "error", "the worker died each time it was sent"), retry)
         return
     if retry is None and (until := routes.wait_until(mail)):
         # Not an attempt: nobody dials. They don't all come back in the same instant.

@@ -1,0 +1,121 @@
+"""A worker that never comes back from a row, in real processes: it is named, and it is ended."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.flow.test_compose import SERVICES
+from tests.flow.test_serve import ROOT, Served
+from tests.mail import eml
+from tests.services import migrated_sqlite, redis, wait_for
+
+
+def health(served: Served) -> dict[str, object]:
+    try:
+        with urllib.request.urlopen(served.url("/api/health/"), timeout=5) as answer:
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        return dict(json.load(error))
+
+
+def ended(served: Served, seconds: float) -> int:
+    assert served.process is not None
+    try:
+        return served.process.wait(seconds)
+    finally:
+        served.process.kill()
+
+
+def hanging(folder: Path) -> Served:
+    served = Served(folder)
+    served.environment["DJANGO_SETTINGS_MODULE"] = "tests.stuck_settings"
+    served.start()
+    return served
+
+
+def test_serve_ends_with_an_error_when_a_worker_does_not_come_back_and_health_names_the_row(tmp_path: Path) -> None:
+    served = hanging(tmp_path)
+    served.send(eml("Fine", message_id="fine@x"))
+    wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(1,)], 10)
+    assert health(served)["stuck"] == 0  # how many: who is not staff learns no more
+    served.send(eml("x", subject="Wait for ever", message_id="stuck@x"))
+    started = time.monotonic()
+    wait_for(lambda: health(served)["stuck"] == 1, 8)
+    assert "stuck" in str(health(served)["problems"])
+    assert ended(served, 20) == 1
+    assert time.monotonic() - started < 18  # it did not wait for the one that hangs
+    log = (tmp_path / "log").read_text()
+    assert "a worker does not come back from inbound mail 2 for" in log
+    assert "threading.Event().wait()" in log  # where it was
+    assert served.rows("select state, attempts from inbound_inboundmail where id = 2") == [("received", 1)]
+
+
+def test_serve_ends_when_a_worker_keeps_the_interpreter_to_itself(tmp_path: Path) -> None:
+    served = hanging(tmp_path)
+    served.send(eml("x", subject="Compute for ever", message_id="stuck@x"))
+    assert ended(served, 20) == 1
+    assert "in hangs" in (tmp_path / "log").read_text()
+
+
+def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(tmp_path: Path) -> None:
+    served = hanging(tmp_path)
+    try:
+        served.send(eml("x", subject="Wait for ever", message_id="stuck@x"))
+        ended(served, 20)
+        served.start()
+        wait_for(lambda: served.rows("select attempts from inbound_inboundmail") == [(2,)], 10)
+        ended(served, 20)
+        with sqlite3.connect(tmp_path / "var/helpdesk.sqlite3") as database:
+            database.execute("update inbound_inboundmail set attempts = 5")
+        served.start()
+        wait_for(lambda: served.rows("select state from inbound_inboundmail") == [("failed",)], 10)
+        served.send(eml("Fine", message_id="fine@x"))
+        wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(1,)], 10)
+    finally:
+        served.kill()
+
+
+@pytest.mark.parametrize("subject", ["Wait for ever", "Compute for ever"])
+def test_a_process_of_a_worker_of_its_own_is_killed_and_the_others_go_on(subject: str, tmp_path: Path) -> None:
+    migrated_sqlite(tmp_path / "var")
+    with redis() as broker:
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "VAR_DIR": str(tmp_path / "var"),
+            "HELPDESK_KEYS": "throwaway", "CELERY_BROKER_URL": broker.url, "CACHE_URL": broker.url[:-1] + "1",
+            "DJANGO_SETTINGS_MODULE": "tests.stuck_settings", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+        def manage(*arguments: str, given: bytes = b"") -> str:
+            return subprocess.run(
+                [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, input=given, timeout=60,
+                capture_output=True, check=True,
+            ).stdout.decode()  # fmt: skip
+
+        manage("setup")
+        command = [part.replace("${WORKER_PROCESSES:-2}", "1") for part in SERVICES["worker"]["command"]]
+        with (tmp_path / "log").open("wb") as log:
+            worker = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            )  # fmt: skip
+        try:
+            manage("ingest", given=eml("x", subject=subject, message_id="stuck@x"))
+            manage("ingest", given=eml("Fine", message_id="fine@x"))
+            said = "from tasks import watchdog; print(watchdog.seen())"
+            if subject == "Wait for ever":  # the other one lets nobody look
+                wait_for(lambda: "inbound mail 1 for" in manage("shell", "-v0", "-c", said), 20)
+            count = "from helpdesk.models import Ticket; print(Ticket.objects.count())"
+            wait_for(lambda: manage("shell", "-v0", "-c", count).strip() == "1", 30)
+            assert worker.poll() is None
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+        assert "Hard time limit (6s) exceeded for tasks.inbound.process" in (tmp_path / "log").read_text()
