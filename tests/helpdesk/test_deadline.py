@@ -154,6 +154,7 @@ def is_given_back(mail: OutboundMail) -> None:
     assert time.monotonic() - started < SECONDS + SLOW_MACHINE
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == ("queued", "cannot reach the mail server")
+    assert mail.error == f"TooLate: it took longer than {SECONDS} s"
     assert Route.objects.get().faults == 1
     assert getattr(routes._kept, "backends", {}) == {}
 
@@ -339,6 +340,20 @@ def test_a_provider_that_sends_a_byte_now_and_then_does_not_hold_a_worker(
                 "aws_secret_access_key": "x", "config": Config(retries={"max_attempts": 1}),
             },
         }  # fmt: skip
+        is_given_back(mail)
+
+
+@pytest.mark.parametrize("slow", ["handshake", "answer"])
+def test_a_provider_behind_tls_is_no_other(slow: str, settings, tmp_path: Path, monkeypatch) -> None:
+    mail, context = a_mail(), certified(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pem"))
+
+    def answers_slowly(connection: socket.socket) -> None:
+        a_slow_provider(context.wrap_socket(connection, server_side=True))
+
+    with server(in_the_handshake if slow == "handshake" else answers_slowly) as port:
+        settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+        settings.ANYMAIL = {"POSTMARK_SERVER_TOKEN": "x", "POSTMARK_API_URL": f"https://127.0.0.1:{port}/"}
         is_given_back(mail)
 
 

@@ -1,16 +1,20 @@
 """Addresses that are not ASCII, against real SMTP peers with and without SMTPUTF8."""
 
+import base64
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone
 
 from helpdesk import actions, provider
 from helpdesk.actions import Content
-from helpdesk.models import OutboundMail, Person, Route, Ticket
+from helpdesk.models import Identity, OutboundMail, Person, Route, Ticket
 from inbound.models import Mailbox
 from tasks.outbound import deliver
 from tests.mail import SUPPORT, agent, customer, mailbox
@@ -117,6 +121,33 @@ def test_with_smtputf8_it_is_sent_as_it_is_and_the_others_get_theirs_in_ascii(se
     envelope, raw = mails["dan@example.net"]
     assert not envelope.smtp_utf8
     assert raw.partition(b"\r\n\r\n")[0].isascii()
+
+
+def test_what_is_sent_by_smtputf8_is_signed_as_it_goes_out(settings) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    Identity.objects.create(mailbox=mailbox("support@straße.de"), dkim_selector="s1", dkim_key=pem.decode())
+    ticket = a_ticket(JOERG)
+    Ticket.objects.filter(pk=ticket.pk).update(mailbox=mailbox("support@straße.de"))
+    actions.reply(Ticket.objects.get(pk=ticket.pk), Content(text="Grüße"), actor=agent())
+    public = base64.b64encode(
+        key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    asked: list[bytes] = []
+
+    def record(name: bytes, timeout: int = 5) -> bytes:
+        asked.append(name)
+        return b"v=DKIM1; k=rsa; p=" + public
+
+    with smtp_sink(utf8=True) as sink:
+        settings.EMAIL_BACKEND = "helpdesk.smtpmail.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", sink.port, 5
+        delivered()
+        ((_, raw),) = sink.mails
+    assert dkim.verify(raw, dnsfunc=record)
+    assert asked == [b"s1._domainkey.xn--strae-oqa.de."]
 
 
 def test_a_domain_that_has_no_ascii_form_fails_its_row_alone(sink: SmtpSink) -> None:
