@@ -156,7 +156,11 @@ def _shown_recipients(mail: OutboundMail, utf8: bool) -> dict[str, str]:
     identity = getattr(mail.mailbox, "identity", None)
     through = opened(identity.email_url) if identity and identity.email_url else settings.EMAIL_BACKEND
     others = mail.comment.shown_to if mail.kind == "reply" and mail.comment else []
-    if "anymail" in through or len(others) > SHOWN_AT_MOST or not any(address != mail.to_address for _, address in others):
+    if (
+        "anymail" in through
+        or len(others) > SHOWN_AT_MOST
+        or not any(address != mail.to_address for _, address in others)
+    ):
         return {}
     first, *rest = [shown(name, address, utf8=utf8) for name, address in others]
     return {"To": first} | ({"Cc": ", ".join(rest)} if rest else {})

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import connections
 
 from helpdesk.broker import Transport
+from inbound import readers
 from inbound.transports.imap.watchers import Watchers
 from inbound.transports.smtp.listener import Listener
 from tasks import watchdog
@@ -46,6 +47,7 @@ def run(app: Celery, *, announce: Callable[[], None]) -> int:
     parts: dict[str, Callable[[], bool]] = {"a worker or the beat": workers.is_alive}
     died, hanging = "", set[threading.Thread]()
     workers.start()
+    readers.warm()
     try:
         if settings.SMTP_ADDR or settings.LMTP_ADDR:
             listener.start()

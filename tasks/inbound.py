@@ -38,7 +38,8 @@ def process(pk: int) -> None:
     _process_row(_RECEIVED.filter(is_slow=False), pk)
 
 
-@shared_task
+@shared_task(time_limit=limit(LEASE))
+@watched("inbound mail", LEASE)
 def process_slow(pk: int) -> None:
     """Row `pk` is due, and has outlasted a reader once: on a queue of its own, so that such mail waits for itself alone."""
     _process_row(_RECEIVED.filter(is_slow=True), pk)
