@@ -19,8 +19,10 @@ from helpdesk.staff import look
 from inbound import readers, store
 from inbound.addresses import KIND_HEADER
 from inbound.models import InboundMail
+from inbound.reading.message import Envelope
 
 SHOWN_SOURCE = 500_000
+SHOWN_WORDS = 20_000
 WITHHELD = "Withheld: this mail holds a code or a link that signs in."
 
 
@@ -33,6 +35,7 @@ def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
         "title": f"Mail {mail.pk}",
         "mail": mail,
         "why": look.why(mail) if mail.state in {"quarantined", "failed"} else "",
+        "words": _words(mail, raw),
         "hops": readers.hops(raw),
         "source": raw[:SHOWN_SOURCE].decode("utf-8", "replace"),
         "is_cut": len(raw) > SHOWN_SOURCE,
@@ -40,6 +43,18 @@ def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
         "is_fullwidth": "1",
     }
     return render(request, "staff/mail.html", context)
+
+
+def _words(mail: InboundMail, raw: bytes) -> str:
+    """What the mail says, to whoever is to decide about it; "" where it is in a ticket, or cannot be read."""
+    if mail.state not in {InboundMail.State.QUARANTINED, InboundMail.State.FAILED}:
+        return ""
+    envelope = Envelope(mail.mail_from, tuple(map(str, mail.rcpt_to)))
+    try:
+        reading = readers.read(raw, envelope, (), signed_path=False)
+    except (readers.Unreadable, OSError):
+        return ""
+    return "\n\n".join(filter(None, (reading.text, reading.quoted_text)))[:SHOWN_WORDS]
 
 
 @require_GET

@@ -317,9 +317,9 @@ def _cut(
     root: lxml.html.HtmlElement, node: lxml.html.HtmlElement
 ) -> tuple[lxml.html.HtmlElement, lxml.html.HtmlElement]:
     """Two trees: everything before `node`, and `node` with everything after it."""
-    path = root.getroottree().getpath(node)
+    place = _place(node)
     before, after = copy.deepcopy(root), copy.deepcopy(root)
-    cut = before.getroottree().xpath(path)[0]
+    cut = _at(before, place)
     current = cut
     while (parent := current.getparent()) is not None:
         for sibling in list(current.itersiblings()):
@@ -327,7 +327,7 @@ def _cut(
         current.tail = None
         current = parent
     cut.getparent().remove(cut)
-    current = after.getroottree().xpath(path)[0]
+    current = _at(after, place)
     while (parent := current.getparent()) is not None:
         for sibling in list(current.itersiblings(preceding=True)):
             if sibling.tag != "head":
@@ -335,3 +335,18 @@ def _cut(
         parent.text = None
         current = parent
     return before, after
+
+
+def _place(node: lxml.html.HtmlElement) -> list[int]:
+    """Where a node stands: which child of which child of the root. (A path of names fails where a name is none.)"""
+    place: list[int] = []
+    while (parent := node.getparent()) is not None:
+        place.append(parent.index(node))
+        node = parent
+    return place[::-1]
+
+
+def _at(root: lxml.html.HtmlElement, place: list[int]) -> lxml.html.HtmlElement:
+    for number in place:
+        root = root[number]
+    return root

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,13 @@ def test_whatever_lies_there_becomes_a_ticket_with_one_click(client, raw: bytes,
     row.refresh_from_db()
     assert (row.state, row.to_look_at) == ("done", None)
     assert ticket_of(row).requester.email == requester
+
+
+def test_whoever_decides_about_a_mail_reads_what_it_says(client) -> None:
+    head = f"From: {SUPPORT}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    row = receive(head.encode() + b64encode("Grüße aus Köln".encode()))
+    client.force_login(agent())
+    assert "Grüße aus Köln" in client.get(f"/admin/mail/{row.pk}/").content.decode()
 
 
 def test_what_lies_there_is_dismissed_by_itself_or_with_its_group_and_stays(client) -> None:

@@ -178,3 +178,10 @@ def test_no_header_ends_in_white_space_which_the_web_server_refuses(client: Clie
 
 def test_the_sidebar_leads_to_the_queues(client: Client) -> None:
     assert "/admin/tickets/?queue=mine" in client.get("/admin/tickets/").content.decode()
+
+
+def test_who_signs_in_by_the_bare_address_lands_on_the_queue(client) -> None:
+    agent()
+    form = {"username": "ada@example.com", "password": "correct horse battery"}
+    answer = client.post("/admin/login/", form, follow=True)
+    assert (answer.status_code, answer.redirect_chain[-1][0]) == (200, "/admin/tickets/")
