@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accept, latency
+from benchmarks import accept, latency, pages
 from benchmarks.site import fsyncs_per_second, last_line, reachable, site
 
-PARTS = ("accept", "pipeline", "latency")
+PARTS = ("accept", "pipeline", "latency", "pages")
 DATABASES = ("sqlite", "postgres")
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 
@@ -35,7 +35,7 @@ def main() -> int:
             _profile(given, database)
         return 0
     measures: dict[str, Callable[[argparse.Namespace, str], Iterator[Row]]] = {
-        "accept": _accept, "pipeline": _pipeline, "latency": _latency,
+        "accept": _accept, "pipeline": _pipeline, "latency": _latency, "pages": _pages,
     }  # fmt: skip
     name = Path(f"bench-{datetime.now(UTC):%Y-%m-%d}.json")
     for part in dict.fromkeys(given.parts):
@@ -89,6 +89,11 @@ def _latency(given: argparse.Namespace, database: str) -> Iterator[Row]:
         yield latency.measure(own, count=30 if given.quick else 100)
 
 
+def _pages(given: argparse.Namespace, database: str) -> Iterator[Row]:
+    with site(database, given.postgres, given.folder) as own:
+        yield pages.measure(own, count=150 if given.quick else 600)
+
+
 def _profile(given: argparse.Namespace, database: str) -> None:
     with site(database, given.postgres, given.folder) as own:
         print(
@@ -113,10 +118,16 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("database", "database", "s"), ("mails", "mails", "d"), ("p50 ms", "p50_ms", ".0f"), ("p99 ms", "p99_ms", ".0f"),
         ("max ms", "max_ms", ".0f"),
     ],
+    "pages": [
+        ("database", "database", "s"), ("mails", "mails", "d"), ("in/s", "accepted", ".0f"), ("done/s", "processed", ".0f"),
+        ("at rest ms", "quiet_p50_ms", ".0f"), ("p50 ms", "p50_ms", ".0f"), ("p95 ms", "p95_ms", ".0f"),
+        ("max ms", "max_ms", ".0f"), ("p50:rest", "ratio", ".1f"),
+    ],
 }  # fmt: skip
 _TITLES = {
     "accept": "Durable accepts, beside a stock aiosmtpd that throws mail away",
     "pipeline": "Stored row to committed ticket in one process, beside bare parsing",
+    "pages": "Staff pages while mail pours into the same `serve`, beside the same pages at rest",
     "latency": "From 250 to the acknowledgement handed over, ten mails a second",
 }
 

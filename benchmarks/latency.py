@@ -30,7 +30,7 @@ def measure(site: Site, *, count: int) -> dict[str, Any]:
     waits = sorted(1000 * (watch.seen[key] - at) for key, at in [*accepted.items()][WARM_UP:] if key in watch.seen)
     if len(waits) < count:
         raise RuntimeError(f"{count} mails were accepted, and {len(waits)} acknowledged in time")
-    return {"mails": count, "p50_ms": _quantile(waits, 0.5), "p99_ms": _quantile(waits, 0.99), "max_ms": waits[-1]}
+    return {"mails": count, "p50_ms": quantile(waits, 0.5), "p99_ms": quantile(waits, 0.99), "max_ms": waits[-1]}
 
 
 def _send(todo: list[mails.Mail], port: int) -> Iterator[tuple[str, float]]:
@@ -43,7 +43,7 @@ def _send(todo: list[mails.Mail], port: int) -> Iterator[tuple[str, float]]:
             yield mail.message_id, time.perf_counter()
 
 
-def _quantile(ordered: list[float], part: float) -> float:
+def quantile(ordered: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 

@@ -25,7 +25,7 @@ MOST = 4  # readers of a process at one time
 KEPT = 2
 SECONDS, APART_SECONDS = 2.0, 20.0  # for any mail, and more for each 5 MB
 STEP = 5_000_000
-STARTING = 20.0  # more for the first mail of a reader, which imports its libraries first
+STARTING = 10.0  # more for the first mail of a reader, which imports its libraries first
 CHUNK = 1 << 16
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -20,7 +20,8 @@ from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # far longer than the slowest mail of the largest size takes, read apart too
+LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest size takes
+SLOW_LEASE = timedelta(seconds=90)  # and of one that is read apart
 MAX_ATTEMPTS = 5
 LATE = timedelta(seconds=1)  # due for so long: its ring was lost
 SWEEP_ROWS = 200
@@ -35,18 +36,18 @@ class Overtaken(Exception):
 @watched("inbound mail", LEASE)
 def process(pk: int) -> None:
     """Row `pk` is due. Safe to call any number of times, by any number of workers."""
-    _process_row(_RECEIVED.filter(is_slow=False), pk)
+    _process_row(_RECEIVED.filter(is_slow=False), pk, LEASE)
 
 
-@shared_task(time_limit=limit(LEASE))
-@watched("inbound mail", LEASE)
+@shared_task(time_limit=limit(SLOW_LEASE))
+@watched("inbound mail", SLOW_LEASE)
 def process_slow(pk: int) -> None:
     """Row `pk` is due, and has outlasted a reader once: on a queue of its own, so that such mail waits for itself alone."""
-    _process_row(_RECEIVED.filter(is_slow=True), pk)
+    _process_row(_RECEIVED.filter(is_slow=True), pk, SLOW_LEASE)
 
 
-def _process_row(rows: "QuerySet[InboundMail]", pk: int) -> None:
-    row = claim(rows, pk, lease=LEASE)
+def _process_row(rows: "QuerySet[InboundMail]", pk: int, lease: timedelta) -> None:
+    row = claim(rows, pk, lease=lease)
     if row is None:
         return
     if row.attempts > MAX_ATTEMPTS:
