@@ -293,7 +293,7 @@ def _quarantine(mail: Received) -> Plan | None:
     if mail.row.force:
         return None
     address = mail.sender.address
-    if not address:
+    if not address and not _is_archived_answer(mail):
         reason = "from our own address" if mail.parsed.from_.address else "no sender"
         return Plan("quarantine", reason.replace(" ", "-"), reason=reason, look=Look.UNPLACED)
     senders = dict.fromkeys([address, mail.parsed.from_.address])
@@ -349,7 +349,7 @@ def _from(sender: Person | None, mail: Received) -> Plan:
         if decision.allowed and mail.reading.sender.by == FORM:
             # Whoever fills in a form types any address they like.
             decision = participants.Decision(False, "a form names the sender")
-        if mail.row.is_history and sender is not None and sender.is_staff:
+        if mail.row.is_history and ((sender is not None and sender.is_staff) or _is_archived_answer(mail)):
             # An admin imports what agents have sent: the archive is trusted, a mail that comes in is not.
             decision = participants.Decision(True, "an agent's answer in an archive")
         if decision.allowed:
@@ -373,6 +373,11 @@ def _from(sender: Person | None, mail: Received) -> Plan:
     if mail.verdict.kind is Kind.AUTO_REPLY and not mail.row.force:
         return Plan("quarantine", "auto-reply-to-nothing", reason="auto-reply", look=Look.AUTOMATIC, evidence=looked)
     return Plan("open", "new", evidence=looked)
+
+
+def _is_archived_answer(mail: Received) -> bool:
+    """What an earlier system sent from our address, in an archive of it."""
+    return mail.row.is_history and mail.reading.sender.by == NOBODY and bool(threads.parent_ids(mail.parsed))
 
 
 def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:

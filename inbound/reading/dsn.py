@@ -91,7 +91,7 @@ def _blocks(part: Message) -> Iterator[dict[str, str]]:
 
 
 def _loose_blocks(text: str) -> Iterator[dict[str, str]]:
-    for chunk in re.split(r"\n\s*+\n", _squeezed(text)):
+    for chunk in re.split(r"\n(?:[ \t]*+\n)++", _squeezed(text)):
         folded = re.sub(r"\n[ \t]++", " ", chunk)
         fields = dict(re.findall(r"^([A-Za-z-]{1,60}+)[ \t]*+:[ \t]*+(.*)$", folded, re.MULTILINE))
         if fields:

@@ -145,6 +145,22 @@ def test_mail_from_our_own_address_that_names_nobody_lies_where_people_look() ->
     assert (row.state, row.reason, row.to_look_at) == ("quarantined", "from our own address", "unplaced")
 
 
+def test_an_archive_may_hold_what_an_earlier_system_sent_from_our_address() -> None:
+    mailbox()
+    for number, raw in enumerate(
+        (
+            eml("My printer", message_id="q@x"),
+            eml("Our answer", sender=f"Desk <{SUPPORT}>", message_id="a@old", in_reply_to="<q@x>"),
+        )
+    ):
+        arrival = store.Arrival(raw, Envelope(None, (SUPPORT,)), "ingest", f"archive:{number}", is_history=True)
+        ((pk,),) = store.accept_many([arrival])
+        process(pk)
+    ticket = Ticket.objects.get()
+    assert [comment.text for comment in ticket.comments.all()] == ["My printer", "Our answer"]
+    assert not InboundMail.objects.exclude(state="done").exists()
+
+
 # --- To look at
 
 
@@ -390,7 +406,7 @@ def test_a_mail_that_outlasts_its_reader_is_tried_apart_and_then_waits_where_peo
     row, other = arrive(eml("slow", subject="Slow one", message_id="s@x")), arrive(eml("quick", message_id="q@x"))
     apart: list[bool] = []
 
-    def read(raw: bytes, *args: object, apart: bool, **kwargs: object) -> object:
+    def read(raw: bytes, *args: object, apart: bool = False, **kwargs: object) -> object:
         if b"slow" in raw:
             tried.append(apart)
             raise readers.TooMuch("it was not read within 2 seconds")

@@ -95,3 +95,29 @@ def test_a_delay_is_no_failure() -> None:
 
 def test_a_customer_who_writes_about_delivery_is_a_person() -> None:
     assert kind(eml("My parcel was not delivered.", subject="Delivery failed")) is Kind.PERSON
+
+
+def test_a_report_as_words_names_each_of_its_recipients() -> None:
+    """Some mail systems write the fields as plain text, with empty lines between the groups."""
+    raw = DSN.replace(
+        b"Content-Type: message/delivery-status",
+        b"Content-Type: message/delivery-status\nContent-Transfer-Encoding: 8bit",
+    ).replace(
+        b"--b\nContent-Type: text/rfc822-headers",
+        b"\n \nFinal-Recipient: rfc822; carl@example.net\nAction: delayed\nStatus: 4.4.1\n\n--b\nContent-Type: text/rfc822-headers",
+    )
+    found = report(raw)
+    assert found is not None
+    assert [(r.address, r.action) for r in found.recipients] == [
+        ("cleo@example.net", "failed"),
+        ("carl@example.net", "delayed"),
+    ]
+    flat = (
+        b"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: text/plain\n\nno\n--b\nContent-Type: message/delivery-status\n\n\n"
+        + (
+            b"Reporting-MTA: dns; mx\n \t\n\nFinal-Recipient: rfc822; a@b.cc\nStatus: 5.1.1\n\n\n\nFinal-Recipient: rfc822; c@d.ee\nStatus: 5.2.1\n--b--\n"
+        )
+    )
+    found = report(flat)
+    assert found is not None
+    assert [(r.address, r.status) for r in found.recipients] == [("a@b.cc", "5.1.1"), ("c@d.ee", "5.2.1")]
