@@ -203,7 +203,7 @@ def _from_text(message: Message, text: str) -> list[str]:
     not_failed = {address.address for name in ("from", "to", "reply-to", "sender", "return-path", "cc", "delivered-to")
                   for address in headers.addresses(", ".join(str(v) for v in message.get_all(name, [])))}  # fmt: skip
     for pattern in _COMPILED:
-        found = [match.lower().rstrip(".") for match in pattern.findall(text[:MAX_TEXT])]
+        found = [match.lower().strip("'").rstrip(".") for match in pattern.findall(text[:MAX_TEXT])]
         named = [
             address for address in dict.fromkeys(found)
             if address not in not_failed and not re.match(r"(?:mailer-daemon|postmaster|postmast|abuse|help(?:desk)?)@", address)
