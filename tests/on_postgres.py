@@ -17,7 +17,7 @@ if __name__ == "__main__":
     with postgres() as server:
         sys.exit(
             subprocess.call(
-                [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "tests/inbound", "tests/helpdesk", *SAME_ON_BOTH],
+                [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", "tests/inbound", "tests/helpdesk", "tests/tasks", *SAME_ON_BOTH],
                 cwd=ROOT, env={**os.environ, "TEST_DATABASE_URL": server.url},
             )
         )  # fmt: skip
