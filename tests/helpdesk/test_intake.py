@@ -82,6 +82,25 @@ def test_a_stranger_with_someone_elses_reply_address_is_held() -> None:
     assert ticket.comments.get(mail=row).visibility == "held"
 
 
+def test_a_customer_whom_we_know_from_another_ticket_is_a_stranger_to_this_one() -> None:
+    ticket = opened()
+    dan = ticket_of(receive(eml("Mine", sender="dan@example.net", message_id="dan@x"))).requester
+    token = reply_address("support@example.com", ticket.pk, ticket.requester_id)
+    for number, rcpt in enumerate(["support@example.com", token]):
+        headers = {} if rcpt == token else {"in_reply_to": "<first@example.net>"}
+        row = receive(eml("x", sender="dan@example.net", message_id=f"{number}@dan", **headers), rcpt=rcpt)
+        held = ticket.comments.get(mail=row)
+        assert (held.visibility, held.author, held.held_reason) == ("held", dan, "the sender is no participant")
+    assert not Participant.objects.filter(ticket=ticket, person=dan).exists()
+
+
+def test_a_participant_whose_account_is_switched_off_is_held() -> None:
+    ticket = opened()
+    Person.objects.filter(pk=ticket.requester_id).update(is_active=False)
+    row = receive(eml("Still me", in_reply_to="<first@example.net>", message_id="s@x"))
+    assert ticket.comments.get(mail=row).held_reason == "the sender's account is switched off"
+
+
 def test_a_mail_in_an_agents_name_is_held() -> None:
     ticket = opened()
     agent("Ada")
