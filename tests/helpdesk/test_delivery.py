@@ -2,6 +2,7 @@
 
 import json
 import smtplib
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,9 +10,12 @@ from threading import Thread
 
 import pytest
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
+from django.utils import timezone
 
-from helpdesk import actions, delivery
-from helpdesk.actions import Content, outbox
+from helpdesk import actions, delivery, notify, wording
+from helpdesk.actions import Content, codes, outbox, watching
+from helpdesk.compose import message
+from helpdesk.kinds import KINDS
 from helpdesk.models import OutboundMail, Person
 from tasks.outbound import deliver
 from tests.mail import agent, eml, receive, ticket_of
@@ -63,6 +67,35 @@ def test_an_acknowledgement_has_a_null_return_path_and_says_what_it_is(settings)
     assert sent["Auto-Submitted"] == "auto-replied"
     mail.refresh_from_db()
     assert mail.state == "sent"
+
+
+def test_every_kind_of_mail_that_no_person_wrote_says_so_and_an_answer_does_not() -> None:
+    ticket, ada, bob = ticket_of(receive(eml("x", message_id="first@example.net"))), agent("Ada"), agent("Bob")
+    box, soon = ticket.mailbox, timezone.now() + timedelta(hours=1)
+    actions.assign(ticket, ada, actor=bob)
+    receive(eml("Let me in", sender="eve@example.org", in_reply_to="<first@example.net>", message_id="e@x"))
+    actions.reply(ticket, Content(text="We look into it."), actor=ada)
+    receive(eml("Thank you", in_reply_to="<first@example.net>", message_id="t@x"))
+    actions.watch(ticket, bob)
+    actions.note(ticket, Content(text="@bob look"), actor=ada)
+    watching.send_digests()
+    actions.set_status(ticket, "resolved", actor=ada)
+    codes.send_code("verify", "new@example.org", client="127.0.0.1")
+    notify.password_reset(ada, "https://example.com/x", box, expires_at=soon)
+    notify.sla_warning(ticket, ada, "First answer", soon)
+    notify.sla_breach(ticket, ada, "First answer", soon)
+    notify.delivery_failed(OutboundMail.objects.get(kind="reply"), "no such user")
+    notify.test_mail(ada, box, wording.Words("Test", "x", ""))
+    mails = {mail.kind: message(mail) for mail in OutboundMail.objects.all()}
+    assert mails.keys() == {*KINDS, "test"}
+    for kind, composed in mails.items():
+        # RFC 3834 5; Exchange heeds its own header alone.
+        submitted = {"acknowledgement": "auto-replied", "reply": None}.get(kind, "auto-generated")
+        sent = composed.message()
+        assert sent["Auto-Submitted"] == submitted, kind
+        assert sent["X-Auto-Response-Suppress"] == ("All" if submitted else None), kind
+        # RFC 3834 3.3: what answers by itself has no return path that another machine could answer.
+        assert (composed.return_path == "") is (kind == "acknowledgement"), kind
 
 
 def test_a_provider_is_asked_for_nothing_that_it_does_not_know(settings) -> None:
@@ -126,8 +159,6 @@ def test_names_and_subjects_cannot_bring_headers_of_their_own() -> None:
     )
     ticket = ticket_of(row)
     actions.reply(ticket, Content(text="hello"), actor=agent())
-    from helpdesk.compose import message
-
     for mail in OutboundMail.objects.all():
         composed = message(mail).message()
         assert composed["Bcc"] is None

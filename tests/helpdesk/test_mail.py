@@ -217,6 +217,20 @@ def test_an_answer_is_taken_back_while_no_mail_has_left_and_not_after(settings) 
         actions.take_back(comment, actor=ada)
 
 
+def test_an_answer_that_was_once_tried_is_not_taken_back_though_it_waits_to_be_tried_again(settings) -> None:
+    settings.UNDO_SEND_SECONDS = 30
+    ticket, ada = a_ticket(cc="dan@example.net"), agent()
+    comment = actions.reply(ticket, Content(text="Oops"), actor=ada)
+    mails = OutboundMail.objects.filter(comment=comment)
+    for tried in (mails.filter(to_address="dan@example.net"), mails):
+        # The mail server may have it all the same: the connection can end after it was taken.
+        tried.update(attempts=1, error="timed out")
+        with pytest.raises(actions.Refused, match="too late"):
+            actions.take_back(comment, actor=ada)
+        assert list(mails.values_list("state", flat=True)) == ["queued", "queued"]
+        assert Comment.objects.filter(pk=comment.pk, text="Oops").exists()
+
+
 def test_of_three_recipients_only_the_refused_one_is_tried_again(settings) -> None:
     ticket = a_ticket(cc="dan@example.net, eve@example.net")
     deliver_all()
