@@ -169,10 +169,33 @@ def test_a_report_about_mail_that_we_did_not_send_lies_where_people_look() -> No
     assert (row.state, row.reason, row.to_look_at) == ("quarantined", "unknown report", "backscatter")
 
 
+FAILURE = {"subject": "Failure notice", "sender": "MAILER-DAEMON@mx.example"}
+
+
 def test_a_daemons_words_without_a_returned_mail_are_a_ticket_that_nobody_is_told_of() -> None:
-    row = receive(eml("User unknown", sender="MAILER-DAEMON@mx.example", subject="Failure notice"), mail_from="")
+    row = receive(eml("User unknown", **FAILURE), mail_from="")
     assert (row.state, row.reason) == ("done", "open")
     assert not OutboundMail.objects.exists()
+
+
+def test_a_daemons_words_with_the_mail_that_they_return_lie_where_people_look_if_it_is_none_of_ours() -> None:
+    returned = "User unknown\n\nReceived: from a by b\nFrom: x@example.org\nSubject: Hi\nTo: y@example.org\n"
+    row = receive(eml(returned, **FAILURE), mail_from="")
+    assert (row.state, row.reason, row.to_look_at) == ("quarantined", "unknown report", "backscatter")
+
+
+def test_words_at_our_return_path_mark_an_answer_as_bounced_unless_a_participant_writes_them() -> None:
+    ticket = ticket_of(receive(eml("Help", message_id="a@x")))
+    mail = sent(ticket)
+    path = bounce_address(SUPPORT, mail.pk)
+    row = receive(eml("User unknown", subject="Failure notice", message_id="p@x"), rcpt=path)
+    assert (row.reason, row.ticket_number) == ("comment", ticket.pk)
+    receive(eml("Mine", sender="dan@example.net", message_id="d@x"))
+    for sender, expected in (("dan@example.net", "bounce"), ("eve@example.org", "bounce, nothing new")):
+        row = receive(eml("User unknown", subject="Failure notice", sender=sender), rcpt=path)
+        assert (row.reason, row.ticket_number) == (expected, ticket.pk)
+    mail.refresh_from_db()
+    assert mail.state == "bounced"
 
 
 def test_an_automatic_reply_to_nothing_of_ours_lies_where_people_look() -> None:
@@ -235,6 +258,17 @@ def test_what_lies_there_is_dismissed_by_itself_or_with_its_group_and_stays(clie
     process(unplaced.pk)
     unplaced.refresh_from_db()
     assert unplaced.state == "done"
+
+
+def test_what_somebody_has_dismissed_stays_so_for_whoever_still_has_the_page_open(client) -> None:
+    row = receive(eml("Hm", sender=SUPPORT))
+    for name, deed in (("Ada", "dismiss"), ("Bob", "dismiss"), ("Bob", "ticket"), ("Bob", "all")):
+        client.force_login(agent(name))
+        client.post("/admin/to-look-at/decide/", {"do": deed, "mail": row.pk, "group": "unplaced"})
+        row.refresh_from_db()
+        assert (row.state, row.to_look_at, row.looked_by) == ("quarantined", None, "Ada"), deed
+    assert "Hm" not in client.get("/admin/to-look-at/?group=unplaced").content.decode()
+    assert client.get("/api/health/").json()["to_look_at"] == 0
 
 
 def test_customers_see_nothing_of_it(client) -> None:
@@ -448,6 +482,19 @@ def test_accepting_a_mail_never_fails_for_its_bytes(head: bytes) -> None:
     process(pk)
     row.refresh_from_db()
     assert row.state in {"done", "quarantined"}
+
+
+def test_a_header_at_which_our_own_reading_throws_is_stored_all_the_same(monkeypatch) -> None:
+    def broken(value: str) -> list[object]:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("inbound.store.headers.addresses", broken)
+    row = arrive(eml("Hello", message_id="a@x"))
+    assert (row.from_address, row.subject, row.message_id) == ("", "", "")
+    assert len(row.sha256) == 64
+    process(row.pk)  # it is read whole in a process of its own, where nothing is broken
+    row.refresh_from_db()
+    assert (row.state, ticket_of(row).requester.email) == ("done", "cleo@example.net")
 
 
 # --- The upgrade
