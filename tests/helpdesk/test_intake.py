@@ -1,16 +1,21 @@
 """A mail's way into a ticket, and everybody who must not get into one."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.utils import timezone
 
 from helpdesk import actions, intake
 from helpdesk.actions import Content
-from helpdesk.models import BlockedSender, Comment, OutboundMail, Participant, Person, Ticket
+from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
+from inbound import store
 from inbound.addresses import bounce_address, reply_address
 from inbound.models import InboundMail, Mailbox
+from inbound.reading.message import Envelope
+from inbound.store import Arrival
 from tasks.inbound import process, sweep
 from tests.inbound.reading.test_classify import DSN
-from tests.mail import agent, arrive, eml, receive, ticket_of
+from tests.mail import agent, arrive, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -193,8 +198,6 @@ def test_a_blocked_sender_is_quarantined_until_someone_lets_it_through() -> None
     row = receive(eml("buy", sender="x@evil.example", message_id="s@s"))
     assert (row.state, row.reason) == ("quarantined", "blocked sender")
     assert not OutboundMail.objects.exists()
-    from inbound import store
-
     store.requeue([row], force=True)
     process(row.pk)
     row.refresh_from_db()
@@ -202,8 +205,6 @@ def test_a_blocked_sender_is_quarantined_until_someone_lets_it_through() -> None
 
 
 def test_mail_let_out_of_quarantine_is_no_duplicate_of_the_copy_that_followed_it() -> None:
-    from inbound import store
-
     raw = eml("buy", message_id="s@s", x_spam_flag="YES")
     first, copy = receive(raw), receive(raw)
     assert (first.reason, copy.reason) == ("spam", "duplicate")
@@ -346,3 +347,181 @@ def test_an_agents_reply_goes_to_every_participant_and_to_nobody_else() -> None:
         "cleo@example.net",
         "dan@example.net",
     }
+
+
+# --- What is told apart, and written down
+
+
+def test_the_same_mail_to_two_mailboxes_is_one_ticket_that_knows_both() -> None:
+    mailbox(), mailbox("sales@example.com")
+    raw = eml("x", to="support@example.com, sales@example.com", message_id="a@x")
+    envelope = Envelope("cleo@example.net", ("support@example.com", "sales@example.com"))
+    rows = store.accept(raw, envelope, "smtp")
+    for pk in rows:
+        process(pk)
+    first, second = InboundMail.objects.filter(pk__in=rows).order_by("pk")
+    assert (first.reason, second.reason, second.ticket_number) == ("open", "duplicate", first.ticket_number)
+    assert [event.data["mailbox"] for event in ticket_of(first).events.filter(kind="also-at")] == ["sales@example.com"]
+    assert receive(raw).reason == "duplicate"
+    assert ticket_of(first).events.filter(kind="also-at").count() == 1
+
+
+def test_a_duplicate_has_the_same_sender_and_body_and_its_first_was_decided() -> None:
+    first = receive(eml("x", message_id="a@x"))
+    assert receive(eml("x", message_id="a@x", subject="Another list's tag")).reason == "duplicate"
+    assert receive(eml("x", message_id="a@x", sender="dan@example.net")).reason != "duplicate"
+    assert receive(eml("y", message_id="a@x")).reason != "duplicate"
+    assert receive(eml("x", message_id="b@x")).reason != "duplicate"
+    for state in ("received", "failed"):
+        InboundMail.objects.filter(message_id="a@x").update(state=state)
+        assert receive(eml("x", message_id="a@x")).reason != "duplicate", state
+    again = receive(eml("x", message_id="a@x"))
+    assert (again.reason, again.evidence["by"]) == ("duplicate", "Message-ID, From and body")
+    assert again.evidence["duplicate_of"] != first.pk
+
+
+def test_a_reply_waits_two_minutes_for_a_parent_that_is_not_decided_and_no_longer() -> None:
+    arrive(eml("first", message_id="p@x"))
+    child = arrive(eml("second", message_id="c@x", in_reply_to="<p@x>"))
+    for seconds, state in ((110, "received"), (130, "done")):
+        InboundMail.objects.filter(pk=child.pk).update(
+            received_at=timezone.now() - timedelta(seconds=seconds), next_attempt_at=timezone.now()
+        )
+        process(child.pk)
+        child.refresh_from_db()
+        assert child.state == state
+    assert (child.reason, child.waiting_for) == ("open", "")
+
+
+def test_a_reply_by_a_stranger_is_held_at_once_and_waits_for_nothing() -> None:
+    ticket = opened()
+    arrive(eml("another", message_id="p@x"))
+    row = receive(
+        eml("x", sender="eve@example.org", message_id="e@x", in_reply_to="<p@x>", references="<first@example.net>")
+    )
+    assert (row.reason, row.ticket_number) == ("hold", ticket.pk)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"subject": "Automatic reply: Help"}, {"x_auto_response_suppress": "All"}, {"list_id": "<x.example>"}]
+)
+def test_who_may_be_a_machine_gets_a_ticket_and_no_acknowledgement(headers: dict[str, str]) -> None:
+    row = receive(eml("x", **headers))
+    assert (row.state, row.reason) == ("done", "open")
+    assert not OutboundMail.objects.exists()
+
+
+def test_a_first_mails_recipients_take_part_without_us_without_its_sender_and_without_what_is_no_address() -> None:
+    mailbox("sales@example.com")
+    ticket = opened(
+        to="support@example.com, Dan <dan@example.net>",
+        cc="sales+x@example.com, CLEO@example.net, nobody, eve@example.org",
+    )
+    rows = ticket.participants.order_by("pk").values_list("person__email", "person__name", "role")
+    assert list(rows) == [
+        ("cleo@example.net", "Cleo", "requester"), ("dan@example.net", "Dan", "cc"), ("eve@example.org", "", "cc"),
+    ]  # fmt: skip
+    later = receive(eml("x", in_reply_to="<first@example.net>", cc="mallory@evil.example", message_id="l@x"))
+    assert (later.reason, ticket.participants.count()) == ("comment", 3)
+
+
+@pytest.mark.parametrize("pattern", ["cleo@example.net", "@example.net", "wordpress@shop.example", "@shop.example"])
+def test_a_form_is_blocked_by_itself_and_by_the_one_for_whom_it_speaks(pattern: str) -> None:
+    BlockedSender.objects.create(pattern=pattern)
+    raw = eml("x", sender="wordpress@shop.example", reply_to="cleo@example.net")
+    row = receive(raw)
+    assert (row.state, row.reason, row.to_look_at) == ("quarantined", "blocked sender", "blocked")
+    assert row.evidence["blocked"] == pattern
+    assert receive(eml("y", sender="other@example.org")).reason == "open"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "value", "reason"),
+    [
+        ("X-Spam-Status: Yes", "YES, score=9.1", "spam"),
+        ("x-spam-status : yes", "Yes", "spam"),
+        ("X-Spam-Status: Yes", "No, score=0.1 (would be Yes)", "open"),
+        ("X-Spam-Flag: YES", "Yes", "open"),
+        ("", "Yes", "open"),
+    ],
+)
+def test_only_the_header_that_a_mailbox_trusts_marks_spam(trusted: str, value: str, reason: str) -> None:
+    Mailbox.objects.filter(pk=mailbox().pk).update(spam_header=trusted)
+    assert receive(eml("x", x_spam_status=value)).reason == reason
+
+
+def test_a_vacation_notice_joins_a_closed_ticket_and_opens_no_follow_up() -> None:
+    ticket = opened()
+    actions.set_status(ticket, "closed", actor=agent())
+    row = receive(eml("away", in_reply_to="<first@example.net>", auto_submitted="auto-replied", message_id="v@x"))
+    assert (row.reason, row.ticket_number) == ("comment", ticket.pk)
+    ticket.refresh_from_db()
+    assert ticket.status == "closed"
+
+
+def test_a_report_finds_the_mail_that_failed_by_what_it_returns_or_answers() -> None:
+    ticket = opened()
+    sent = OutboundMail.objects.get()
+    for raw in (
+        DSN.replace(b"sent-by-us@example.com", sent.message_id.encode()),
+        DSN.replace(b"Message-ID: <sent-by-us@example.com>\n", b"").replace(
+            b"Content-Type: multipart", f"In-Reply-To: <{sent.message_id}>\nContent-Type: multipart".encode(), 1
+        ),
+    ):
+        OutboundMail.objects.update(state="sent")
+        row = receive(raw, mail_from="")
+        assert (row.state, row.reason, row.ticket_number) == ("done", "bounce", ticket.pk)
+        assert row.evidence["by"] == "Message-ID of the returned mail"
+        assert row.evidence["report"][0]["status"] == "5.1.1"
+        sent.refresh_from_db()
+        assert sent.state == "bounced"
+
+
+def test_what_a_mail_refers_to_leads_to_its_ticket_from_then_on_and_is_written_once() -> None:
+    ticket = opened(in_reply_to="<elsewhere@x>", references="<root@x> <elsewhere@x>")
+    receive(eml("more", in_reply_to="<first@example.net>", references="<root@x> <first@example.net>", message_id="m@x"))
+    refs = MessageRef.objects.filter(ticket=ticket).exclude(kind="sent").order_by("pk")
+    assert list(refs.values_list("message_id", "kind")) == [
+        ("elsewhere@x", "referenced"), ("root@x", "referenced"), ("first@example.net", "received"), ("m@x", "received"),
+    ]  # fmt: skip
+
+
+# --- Archives
+
+
+def imported(raw: bytes) -> InboundMail:
+    mailbox()
+    ((pk,),) = store.accept_many([Arrival(raw, Envelope(None, ("support@example.com",)), "ingest", is_history=True)])
+    process(pk)
+    return InboundMail.objects.get(pk=pk)
+
+
+def test_an_archive_keeps_its_dates_tells_nobody_and_knows_its_agents() -> None:
+    agent("Ada")
+    first = imported(eml("My printer", message_id="a@x", date="Tue, 06 May 2014 10:00:00 +0200"))
+    answer = imported(
+        eml(
+            "Water",
+            sender="ada@example.com",
+            message_id="b@x",
+            in_reply_to="<a@x>",
+            date="Wed, 07 May 2014 10:00:00 -0000",
+        )
+    )
+    late = imported(eml("Thanks", message_id="c@x", in_reply_to="<b@x>", date="Wed, 07 May 2064 10:00:00 +0000"))
+    undated = imported(eml("Again", message_id="d@x", in_reply_to="<b@x>"))
+    ticket = ticket_of(first)
+    assert {row.ticket_number for row in (answer, late, undated)} == {ticket.pk}
+    dates = dict(ticket.comments.values_list("mail", "created_at"))
+    assert dates[first.pk] == datetime(2014, 5, 6, 8, tzinfo=UTC)
+    assert dates[answer.pk] == datetime(2014, 5, 7, 10, tzinfo=UTC)
+    assert (dates[late.pk], dates[undated.pk]) == (late.received_at, undated.received_at)
+    assert ticket.status == "closed"
+    assert set(ticket.comments.values_list("visibility", flat=True)) == {"public"}
+    assert not OutboundMail.objects.exists()
+    assert imported(eml("Me too", sender="eve@example.org", message_id="e@x", in_reply_to="<a@x>")).reason == "hold"
+
+
+def test_mail_that_comes_in_has_the_time_of_its_arrival_whatever_date_it_names() -> None:
+    row = receive(eml("x", date="Tue, 06 May 2014 10:00:00 +0200"))
+    assert ticket_of(row).comments.get().created_at == row.received_at
