@@ -265,6 +265,7 @@ def test_what_somebody_has_dismissed_stays_so_for_whoever_still_has_the_page_ope
     for name, deed in (("Ada", "dismiss"), ("Bob", "dismiss"), ("Bob", "ticket"), ("Bob", "all")):
         client.force_login(agent(name))
         client.post("/admin/to-look-at/decide/", {"do": deed, "mail": row.pk, "group": "unplaced"})
+        client.post(f"/admin/mail/{row.pk}/again/", {"do": "dismiss"})
         row.refresh_from_db()
         assert (row.state, row.to_look_at, row.looked_by) == ("quarantined", None, "Ada"), deed
     assert "Hm" not in client.get("/admin/to-look-at/?group=unplaced").content.decode()

@@ -70,6 +70,8 @@ def test_words_alone_withhold_our_acknowledgement_and_with_a_second_sign_they_ar
 ) -> None:
     words = judged(eml("x", subject=subject))
     assert (words.kind, words.is_quiet) == (Kind.PERSON, True)
+    assert words.reason == "words-of-an-automatic-reply"
+    assert judged(eml("x", subject=subject), mail_from="").reason == "null-sender-and-subject"
     assert kind(eml("x", subject=subject), mail_from="") is Kind.AUTO_REPLY
     assert kind(eml("x", subject=subject, x_auto_response_suppress="All")) is Kind.AUTO_REPLY
 
@@ -158,6 +160,11 @@ def test_a_complaint_and_a_read_receipt_are_machines_words_and_no_bounces(what: 
     assert told(judged(report_of(what, outer="multipart/mixed"))) == (Kind.AUTOMATIC, reason, True)
 
 
+def test_a_read_receipt_is_one_by_its_type_or_by_its_part() -> None:
+    assert judged(report_of("disposition-notification", "text/plain")).reason == "read-receipt"
+    assert judged(report_of("x", "message/disposition-notification")).reason == "read-receipt"
+
+
 def test_a_status_part_is_a_machines_word_and_a_persons_attachment() -> None:
     raw = report_of("x", "message/delivery-status", outer="multipart/mixed")
     assert kind(raw) is Kind.PERSON
@@ -207,6 +214,21 @@ def test_at_our_return_path_words_are_a_bounce_and_a_sure_one_with_the_sign_of_a
     assert judged(eml("x", **DAEMON), signed_path=True).kind is Kind.AUTOMATIC
     away = eml("My mailbox is full", subject="Out of office", auto_submitted="auto-replied")
     assert judged(away, mail_from="", signed_path=True).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "part", ["message/rfc822", "text/rfc822-headers", "message/partial; id=x; number=1", "message/global"]
+)
+def test_the_mail_that_is_returned_may_be_a_part_of_its_own(part: str) -> None:
+    raw = report_of("x", part, outer="multipart/mixed").replace(b"Status: 5.1.1", b"Subject: Hi\n\nx")
+    assert told(judged(raw, mail_from="")) == (Kind.BOUNCE, "returned-mail", True)
+    assert told(judged(report_of("x", "text/html", outer="multipart/mixed"), mail_from=""))[1] == "null-sender"
+
+
+def test_a_daemon_is_known_by_its_name_too() -> None:
+    named = judged(eml("User unknown", sender="Mail Delivery Subsystem <x@example.net>"))
+    assert (told(named), named.evidence) == ((Kind.BOUNCE, "mail-daemon", False), "x@example.net")
+    assert kind(eml("User unknown", sender="Cleo Postman <cleo@example.net>")) is Kind.PERSON
 
 
 def test_words_count_in_the_beginning_of_a_long_text_alone() -> None:
@@ -273,7 +295,7 @@ def test_each_sign_has_its_name(headers: dict[str, str], expected: Kind, reason:
     assert (found.kind, found.reason) == (expected, reason)
 
 
-@pytest.mark.parametrize("suppress", ["All", "OOF", "DR, autoreply"])
+@pytest.mark.parametrize("suppress", ["All", "OOF", "DR, autoreply", "DR,OOF"])
 def test_who_wants_no_automatic_answer_is_a_person_who_gets_none(suppress: str) -> None:
     found = judged(eml("x", x_auto_response_suppress=suppress))
     assert (found.kind, found.is_quiet, found.evidence) == (Kind.PERSON, True, suppress)
