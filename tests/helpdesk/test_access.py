@@ -7,7 +7,7 @@ from django.test import Client
 
 from helpdesk import access, actions
 from helpdesk.actions import Content
-from helpdesk.models import Person, Ticket
+from helpdesk.models import Person, Team, Ticket
 from tests.mail import agent, customer, eml, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +125,85 @@ def test_remote_images_stay_off_until_asked_for() -> None:
     assert "https:" not in client.get(url)["Content-Security-Policy"]
     assert "https:" in client.get(url + "?images")["Content-Security-Policy"]
     assert "script-src 'none'" in client.get(url + "?images")["Content-Security-Policy"]
+
+
+WITH_FILE = (
+    b"From: %s\nSubject: x\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/plain\n\nhi\n"
+    b"--o\nContent-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nmine\n--o--\n"
+)
+
+
+def test_a_file_is_its_participants_alone_by_its_number_and_by_its_name() -> None:
+    theirs, mine = (
+        ticket_of(receive(WITH_FILE % sender)).comments.get().attachments.get()
+        for sender in (b"other@example.net", b"cleo@example.net")
+    )
+    assert access.attachment(customer(), mine.pk) == access.attachment_at(customer(), mine.file.name) == mine
+    for viewer in (customer(), AnonymousUser()):
+        with pytest.raises(Http404):
+            access.attachment(viewer, theirs.pk)
+        for name in (theirs.file.name, "tickets/none.txt"):
+            with pytest.raises(Http404):
+                access.attachment_at(viewer, name)
+    assert access.attachment_at(agent(), theirs.file.name) == theirs
+
+
+def test_a_profile_is_its_owners_and_staffs() -> None:
+    cleo, other = customer(), customer("other@example.net")
+    assert access.person(cleo, cleo.pk) == access.person(agent(), cleo.pk) == cleo
+    for viewer in (other, AnonymousUser()):
+        with pytest.raises(Http404):
+            access.person(viewer, cleo.pk)
+    with pytest.raises(Http404):
+        access.person(agent(), 999_999)
+
+
+def test_only_an_admin_is_one() -> None:
+    admin = Person.objects.create_superuser("root@example.com", "x")
+    assert [access.is_admin(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())] == [True] + 3 * [False]
+    assert [access.is_staff(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())] == 2 * [True] + 2 * [
+        False
+    ]
+
+
+def test_customers_see_what_happened_to_their_ticket_and_not_how_staff_work(ticket: Ticket) -> None:
+    actions.set_priority(ticket, 4, actor=agent())
+    assert [event.kind for event in access.events(customer(), ticket)] == ["opened", "priority"]
+    assert [event.kind for event in access.events(agent(), ticket)] == ["opened", "noted", "priority"]
+
+
+def test_only_agents_and_admins_who_are_there_can_be_assigned_to() -> None:
+    zoe, ada, gone = agent("Zoe"), agent("Ada"), agent("Gone")
+    Person.objects.filter(pk=gone.pk).update(is_active=False)
+    customer()
+    assert list(access.staff()) == [ada, zoe]
+
+
+def test_a_participant_is_one_of_this_ticket(ticket: Ticket) -> None:
+    other = customer("other@example.net")
+    ticket_of(receive(eml("Mine", sender="other@example.net", message_id="o@x")))
+    assert access.participant(ticket, ticket.requester_id) == ticket.requester
+    assert access.participant(ticket, other.pk) is None
+
+
+def test_with_teams_apart_agents_see_their_own_nobodys_and_what_is_theirs(ticket: Ticket, settings) -> None:
+    ada, bob, team = agent("Ada"), agent("Bob"), Team.objects.create(name="Desk")
+    team.members.add(ada)
+    admin = Person.objects.create_superuser("root@example.com", "x")
+    settings.AGENTS_SEE = "teams"
+    assert access.tickets(bob).exists()  # nobody's
+    Ticket.objects.update(team=team)
+    assert [access.tickets(viewer).exists() for viewer in (ada, admin, customer(), bob)] == [True, True, True, False]
+    Ticket.objects.update(assignee=bob)
+    assert access.tickets(bob).exists()
+
+
+def test_a_ticket_that_is_marked_as_spam_is_not_there_for_its_customer_nor_one_for_who_is_switched_off(
+    ticket: Ticket,
+) -> None:
+    cleo = customer()
+    cleo.is_active = False
+    assert not access.tickets(cleo).exists()
+    Ticket.objects.update(is_spam=True)
+    assert not access.tickets(customer()).exists()
+    assert access.tickets(agent()).exists()
