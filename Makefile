@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres lint bench lock messages clean
+.PHONY: run test test-postgres mutants lint bench lock messages clean
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -14,6 +14,10 @@ test: .venv/all
 # What single parts do, on PostgreSQL too; what several processes do there is in `make test`.
 test-postgres: .venv/all
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.on_postgres
+
+# Which small faults in the code no test notices. Not in `make test`: it takes long. MUTANTS names files or folders.
+mutants: .venv/all
+	$(BIN)/python -m tests.mutants
 
 lint: .venv/all
 	$(BIN)/ruff check .
@@ -30,7 +34,7 @@ lock: .venv/all
 
 # Needs GNU gettext. What it leaves empty or marks fuzzy in helpdesk/locale is to be translated; then once more.
 messages: .venv/all
-	HELPDESK_KEYS=throwaway $(BIN)/python manage.py makemessages -a -i .venv -i tests -i var --add-location file --no-obsolete --no-wrap
+	HELPDESK_KEYS=throwaway $(BIN)/python manage.py makemessages -a -i .venv -i tests -i var -i mutants --add-location file --no-obsolete --no-wrap
 	$(BIN)/pybabel -q compile -d helpdesk/locale -D django
 
 .venv/runtime: requirements.txt
@@ -45,4 +49,4 @@ messages: .venv/all
 	@touch $@
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .pytest_cache static-collected
+	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .pytest_cache static-collected mutants

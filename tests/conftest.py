@@ -2,6 +2,8 @@
 
 import gc
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,13 @@ def django_db_keepdb() -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> Iterator[None]:
+    # Of this process, which may be one of several that were forked from one (`make mutants`).
+    folder = Path(os.environ["VAR_DIR"]) / f"database-{os.getpid()}"
     if connection.vendor == "sqlite":
-        folder = Path(os.environ["VAR_DIR"]) / "database"  # of this process; removed at its end
         connection.settings_dict["TEST"]["NAME"] = str(migrated_sqlite(folder))
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
