@@ -214,6 +214,16 @@ def test_mail_let_out_of_quarantine_is_no_duplicate_of_the_copy_that_followed_it
     assert (first.state, first.reason) == ("done", "open")
 
 
+def test_mail_that_is_run_again_after_its_copy_was_ignored_is_no_duplicate_of_it() -> None:
+    raw = eml("buy", message_id="s@s", x_spam_flag="YES")
+    first, copy = receive(raw), receive(raw)
+    Mailbox.objects.update(spam_header="")
+    store.requeue([first])
+    process(first.pk)
+    first.refresh_from_db()
+    assert (copy.reason, first.state, first.reason) == ("duplicate", "done", "open")
+
+
 def test_a_trusted_spam_header_quarantines() -> None:
     assert receive(eml("buy", x_spam_flag="YES")).reason == "spam"
     assert receive(eml("fine", x_spam_flag="NO", message_id="f@f")).state == "done"
