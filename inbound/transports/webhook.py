@@ -137,7 +137,7 @@ def _envelope_sender(event: Any) -> str | None:
             return str(json.loads(post.POST["envelope"])["from"])  # SendGrid
         except (ValueError, KeyError, TypeError):
             return post.POST.get("sender") if "sender" in post.POST else None  # Mailgun
-    return sender or None
+    return sender
 
 
 def _envelope_recipients(event: Any) -> list[str]:

@@ -90,9 +90,13 @@ def multipart(path: str, fields: dict[str, str | bytes], *files: tuple[str, str,
     return Post(path, b"".join(parts) + b"--xYzZY--\r\n", "multipart/form-data; boundary=xYzZY")
 
 
+SENDER = "bounces@example.net"  # of the envelope
+
+
 def postmark(
-    raw: bytes, *, to: str = SUPPORT, event: str = "22c74902-a0c1-4511-804f-341342852c90", **more: Any
-) -> Post:
+    raw: bytes, *, to: str = SUPPORT, event: str = "22c74902-a0c1-4511-804f-341342852c90", sender: str = SENDER,
+    **more: Any,
+) -> Post:  # fmt: skip
     person = {"Email": "cleo@example.net", "Name": "Cleo", "MailboxHash": ""}
     value = {
         "FromName": "Cleo", "MessageStream": "inbound", "From": "cleo@example.net", "FromFull": person,
@@ -100,16 +104,16 @@ def postmark(
         "Cc": "", "CcFull": [], "Bcc": "", "BccFull": [], "OriginalRecipient": to, "Subject": "Grüße",
         "MessageID": event, "ReplyTo": "", "MailboxHash": "", "Date": "Sat, 21 Nov 2026 09:00:00 +0000",
         "TextBody": "Grüße", "HtmlBody": "", "StrippedTextReply": "", "Tag": "",
-        "Headers": [{"Name": "Return-Path", "Value": "<bounces@example.net>"},
+        "Headers": [{"Name": "Return-Path", "Value": f"<{sender}>"},
                     {"Name": "Message-ID", "Value": "<one@example.net>"}], "Attachments": [],
     }  # fmt: skip
     return as_json("postmark/inbound", {**value, **({"RawEmail": raw.decode()} if raw else {}), **more})
 
 
-def mailgun_fields(to: str, event: str, key: str = SIGNING_KEY) -> dict[str, str]:
+def mailgun_fields(to: str, event: str, key: str = SIGNING_KEY, sender: str = SENDER) -> dict[str, str]:
     signature = hmac.digest(key.encode(), f"1795251600{event}".encode(), "sha256").hex()
     return {
-        "recipient": to, "sender": "bounces@example.net", "from": "Cleo <cleo@example.net>", "subject": "Grüße",
+        "recipient": to, "sender": sender, "from": "Cleo <cleo@example.net>", "subject": "Grüße",
         "timestamp": "1795251600", "token": event, "signature": signature,
     }  # fmt: skip
 
@@ -117,19 +121,21 @@ def mailgun_fields(to: str, event: str, key: str = SIGNING_KEY) -> dict[str, str
 TOKEN = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
 
 
-def mailgun(raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, key: str = SIGNING_KEY) -> Post:
+def mailgun(
+    raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, key: str = SIGNING_KEY, sender: str = SENDER
+) -> Post:
     # To a URL that ends in "mime" Mailgun posts the mail as it came.
-    form = urlencode({**mailgun_fields(to, event, key), "body-mime": raw}).encode()
+    form = urlencode({**mailgun_fields(to, event, key, sender), "body-mime": raw}).encode()
     return Post("mailgun/inbound_mime", form, "application/x-www-form-urlencoded")
 
 
-def mailgun_multipart(raw: bytes, *, to: str = SUPPORT, event: str = TOKEN) -> Post:
-    return multipart("mailgun/inbound_mime", {**mailgun_fields(to, event), "body-mime": raw})
+def mailgun_multipart(raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, sender: str = SENDER) -> Post:
+    return multipart("mailgun/inbound_mime", {**mailgun_fields(to, event, sender=sender), "body-mime": raw})
 
 
 def ses(
     raw: bytes, *, to: str = SUPPORT, event: str = "d6iitobk75ur44p8kdnnp7g2n800", others: tuple[str, ...] = (),
-    encoding: str = "UTF8",
+    encoding: str = "UTF8", sender: str = SENDER,
 ) -> Post:  # fmt: skip
     verdict = {"status": "PASS"}
     action = {"type": "SNS", "topicArn": "arn:aws:sns:us-east-1:012345678912:example-topic", "encoding": encoding}
@@ -143,7 +149,7 @@ def ses(
                 "action": action,
             },
             "mail": {
-                "timestamp": "2026-11-21T09:00:00.000Z", "source": "bounces@example.net", "messageId": event,
+                "timestamp": "2026-11-21T09:00:00.000Z", "source": sender, "messageId": event,
                 "destination": [to], "headersTruncated": False, "headers": [],
                 "commonHeaders": {"from": ["Cleo <cleo@example.net>"], "to": [to], "subject": "Grüße"},
             },
@@ -168,9 +174,11 @@ def sns(kind: str, message: dict[str, Any]) -> Post:
     return replace(post, content_type="text/plain; charset=UTF-8")
 
 
-def sendgrid(raw: bytes, *, to: str = SUPPORT, others: tuple[str, ...] = (), event: str = "") -> Post:
+def sendgrid(
+    raw: bytes, *, to: str = SUPPORT, others: tuple[str, ...] = (), event: str = "", sender: str = SENDER
+) -> Post:
     """With "POST the raw, full MIME message". It has no id of the event."""
-    envelope = json.dumps({"to": [to, *others], "from": "bounces@example.net"})
+    envelope = json.dumps({"to": [to, *others], "from": sender})
     fields: dict[str, str | bytes] = {
         "dkim": "{@example.net : pass}", "email": raw, "to": "support@example.com", "from": "Cleo <cleo@example.net>",
         "sender_ip": "192.0.2.7", "spam_report": "", "spam_score": "0.1", "envelope": envelope, "subject": "Grüße",
