@@ -41,6 +41,7 @@ class Received:
     row: InboundMail
     reading: Reading
     ours: frozenset[str]  # our mailbox addresses
+    named: tuple[str, ...]  # whom it is for, by its envelope and by itself: see threads.named
 
     @property
     def parsed(self) -> ParsedMail:
@@ -48,6 +49,9 @@ class Received:
 
     @property
     def verdict(self) -> Verdict:
+        """What it is. Who has got a certain mail of ours alone knows its return path."""
+        if any(isinstance(read_token(address), Bounce) for address in self.named):
+            return self.reading.verdict_on_return
         return self.reading.verdict
 
     @property
@@ -92,15 +96,14 @@ def read(row: InboundMail, raw: bytes, *, apart: bool = False) -> Received:
     list of our mailboxes."""
     ours = _our_addresses()
     rcpt_tos = tuple(str(recipient) for recipient in row.rcpt_to)
-    signed_path = any(isinstance(read_token(address), Bounce) for address in rcpt_tos)
     envelope = Envelope(row.mail_from, rcpt_tos, row.client)
     try:
-        reading = readers.read(raw, envelope, ours, signed_path=signed_path, apart=apart)
+        reading = readers.read(raw, envelope, ours, apart=apart)
     except readers.Unreadable as error:
         if not row.force:
             raise
         reading = _unread(row, raw, str(error))
-    return Received(row, reading, ours)
+    return Received(row, reading, ours, threads.named(reading.parsed, rcpt_tos))
 
 
 def _unread(row: InboundMail, raw: bytes, why: str) -> Reading:
@@ -112,7 +115,8 @@ def _unread(row: InboundMail, raw: bytes, why: str) -> Reading:
         attachments=(Attachment(1, "mail.eml", "message/rfc822", raw),),
     )  # fmt: skip
     text = f"This mail could not be read: {why}. It is attached as it came."
-    return Reading(parsed, Sender(sender, FROM), Verdict(Kind.AUTOMATIC, "unreadable"), None, "", text, "", "", "")
+    verdict = Verdict(Kind.AUTOMATIC, "unreadable")
+    return Reading(parsed, Sender(sender, FROM), verdict, verdict, None, "", text, "", "", "")
 
 
 @remembered
@@ -263,7 +267,7 @@ def _bounce(mail: Received) -> Plan | None:
     if mail.verdict.kind is not Kind.BOUNCE or mail.row.force:
         return None
     by = SIGNED_PATH
-    sent = next(iter(threads.returned_to(mail.recipients)), None)
+    sent = next(iter(threads.returned_to(mail.named)), None)
     original = mail.report.original_message_id if mail.report else ""
     ids = [original] if original else [*threads.parent_ids(mail.parsed)]
     if sent is None and ids:
@@ -335,7 +339,7 @@ def _from(sender: Person | None, mail: Received) -> Plan:
     # What is done is judged again by what was there before it, and not by what it left itself.
     done = mail.row.state == State.DONE and mail.row.ticket_number
     before = threads.left_by(mail.parsed, mail.row.ticket_number or 0) if done else threads.LATEST
-    search = threads.locate(mail.parsed, mail.recipients, before)
+    search = threads.locate(mail.parsed, mail.named, before)
     tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
     refused: list[Evidence] = []
     looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}

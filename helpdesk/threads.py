@@ -36,9 +36,21 @@ class Search:
     candidates: list[Candidate] = field(default_factory=list)
 
 
-def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) -> Search:
-    """Every ticket that the mail points to. `recipients` is its envelope's; references from `before` on are not seen."""
-    tokens = _tokens(parsed, recipients)
+def named(parsed: ParsedMail, recipients: Iterable[str]) -> tuple[str, ...]:
+    """Whom the mail is for: `recipients` are its envelope's, and where that was changed on its way or kept by nobody
+    (a folder, a pipe), a last server's headers tell, and To and Cc."""
+    left = [value.strip(" <>") for name in _LEFT_BY_DELIVERY for value in parsed.headers.get(name, [])]
+    return tuple(dict.fromkeys([*recipients, *left, *(found.address for found in (*parsed.to, *parsed.cc))]))
+
+
+_LEFT_BY_DELIVERY = ("delivered-to", "x-original-to", "envelope-to")
+
+
+def locate(parsed: ParsedMail, addresses: Iterable[str], before: int = LATEST) -> Search:
+    """Every ticket that the mail points to. `addresses` is whom it is for (`named`); references from `before` on are not
+    seen."""
+    addresses = tuple(addresses)
+    tokens = _tokens(addresses)
     ids = parent_ids(parsed)
     search = Search({"tokens": [f"#{t.ticket} for person {t.person}" for t in tokens], "ids": ids})
     found: dict[int, Candidate] = {}
@@ -48,7 +60,7 @@ def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) 
     for token in tokens:
         if token.ticket in existing:
             found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
-    for sent in returned_to(recipients):
+    for sent in returned_to(addresses):
         # A vacation notice goes to the return path (RFC 3834 4), as does the answer of some old programs.
         if sent.ticket_id:
             found.setdefault(sent.ticket_id, Candidate(sent.ticket_id, "return-path", f"mail {sent.pk}"))
@@ -71,9 +83,9 @@ def locate(parsed: ParsedMail, recipients: Iterable[str], before: int = LATEST) 
     return search
 
 
-def returned_to(recipients: Iterable[str]) -> list[OutboundMail]:
+def returned_to(addresses: Iterable[str]) -> list[OutboundMail]:
     """The mails of ours to whose signed return path a mail came."""
-    pks = {token.outbound for address in recipients if isinstance(token := read_token(address), Bounce)}
+    pks = {token.outbound for address in addresses if isinstance(token := read_token(address), Bounce)}
     return list(OutboundMail.objects.filter(pk__in=pks).order_by("pk")) if pks else []
 
 
@@ -128,8 +140,6 @@ _waiting = Prepared(
 )
 
 
-def _tokens(parsed: ParsedMail, recipients: Iterable[str]) -> list[Reply]:
-    """Our reply tokens in the envelope and, for mail that was redirected on its way, in To and Cc."""
-    addresses = [*recipients, *(address.address for address in (*parsed.to, *parsed.cc))]
-    tokens = [token for address in dict.fromkeys(addresses) if isinstance(token := read_token(address), Reply)]
+def _tokens(addresses: Iterable[str]) -> list[Reply]:
+    tokens = [token for address in addresses if isinstance(token := read_token(address), Reply)]
     return list(dict.fromkeys(tokens))

@@ -38,12 +38,11 @@ class TooMuch(Unreadable):
     """It took longer, or more memory, than it may. `seconds` is what it was given."""
 
 
-def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, signed_path: bool, apart: bool = False) -> Reading:
+def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, apart: bool = False) -> Reading:
     """As `inbound.reading.reading.read`. With `apart`, in a reader of its own that nobody else waits for, and with
     more time. Raises Unreadable, TooMuch, and OSError where no reader can be started."""
     asked = {
         "what": "read", "mail_from": envelope.mail_from, "rcpt_tos": envelope.rcpt_tos, "ours": sorted(ours),
-        "signed_path": signed_path,
     }  # fmt: skip
     with _apart() if apart else _reader() as reader:
         said, files = reader.ask(asked, raw, seconds_for(len(raw), apart=apart))

@@ -31,6 +31,7 @@ class Reading:
     parsed: ParsedMail
     sender: Sender
     verdict: Verdict
+    verdict_on_return: Verdict  # if it came to the signed return path of a mail of ours: whoever asks knows our keys
     report: DeliveryReport | None
     language: str
     text: str
@@ -39,16 +40,18 @@ class Reading:
     quoted_html: str
 
 
-def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, signed_path: bool) -> Reading:
-    """`ours` are our mailbox addresses in lower case; `signed_path` as for `classify`."""
+def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
+    """`ours` are our mailbox addresses in lower case."""
     parsed = parse(raw)
-    verdict = classify(parsed, envelope, ours, signed_path=signed_path)
+    verdict = classify(parsed, envelope, ours)
+    on_return = classify(parsed, envelope, ours, signed_path=True)
     split = quotes.split(parsed.text, parsed.html)
     return Reading(
         parsed=replace(parsed, text="", html=""),
         sender=who_writes(parsed, ours),
         verdict=verdict,
-        report=read_report(raw) if verdict.kind is Kind.BOUNCE else None,
+        verdict_on_return=on_return,
+        report=read_report(raw) if Kind.BOUNCE in {verdict.kind, on_return.kind} else None,
         language=guess(parsed),
         text=split.text,
         quoted_text=split.quoted_text,
@@ -68,7 +71,7 @@ def pack(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
 
 def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
     """The inverse of `pack`."""
-    parsed, verdict, report, sender = packed["parsed"], packed["verdict"], packed["report"], packed["sender"]
+    parsed, report, sender = packed["parsed"], packed["report"], packed["sender"]
 
     def addresses(name: str) -> tuple[Address, ...]:
         return tuple(Address(**found) for found in parsed[name])
@@ -90,10 +93,15 @@ def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
         | {
             "parsed": mail,
             "sender": Sender(Address(**sender["address"]), sender["by"]),
-            "verdict": Verdict(**verdict | {"kind": Kind(verdict["kind"])}),
+            "verdict": _verdict(packed["verdict"]),
+            "verdict_on_return": _verdict(packed["verdict_on_return"]),
             "report": report
             and DeliveryReport(
                 tuple(FailedRecipient(**found) for found in report["recipients"]), report["original_message_id"]
             ),
         }
     )
+
+
+def _verdict(packed: dict[str, Any]) -> Verdict:
+    return Verdict(**packed | {"kind": Kind(packed["kind"])})

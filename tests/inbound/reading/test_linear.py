@@ -70,7 +70,7 @@ def mail(name: str, head: str = "", text: bool = True) -> Callable[[str], object
 
 
 def whole(raw: bytes) -> object:
-    return read(raw, Envelope("a@b.cc", ("support@example.com",)), {"support@example.com"}, signed_path=True)
+    return read(raw, Envelope("a@b.cc", ("support@example.com",)), {"support@example.com"})
 
 
 def multipart(value: str) -> object:
