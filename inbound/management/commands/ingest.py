@@ -2,6 +2,7 @@
 
 import mailbox as mailboxes
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -137,9 +138,15 @@ def _messages(source: str) -> Iterator[tuple[Callable[[], bytes], str | None]]:
     elif path.read_bytes()[:5] == b"From ":
         mbox = mailboxes.mbox(str(path), create=False)
         for number in mbox.keys():  # noqa: SIM118  # not a dict
-            yield partial(mbox.get_bytes, number), _key(path, str(number))
+            yield partial(_of_mbox, mbox, number), _key(path, str(number))
     else:
         yield path.read_bytes, _key(path, "")
+
+
+def _of_mbox(mbox: "mailboxes.mbox", number: Any) -> bytes:
+    """The message as it was before it was put there: a line that looks like the next message's first one got a ">" then,
+    and would be read as a quotation. (A ">From " that was one before is marked by mboxrd, but not by older programs.)"""
+    return re.sub(rb"^>(>*+From )", rb"\1", mbox.get_bytes(number), flags=re.MULTILINE)
 
 
 def _key(path: Path, place: str) -> str:
