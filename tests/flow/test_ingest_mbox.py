@@ -69,7 +69,11 @@ def test_an_mbox_that_is_killed_halfway_and_run_again_is_stored_once(tmp_path: P
     archive = tmp_path / "archive.mbox"
     with archive.open("wb") as file:
         for number in range(MESSAGES):
-            file.write(b"From cleo@example.net Sat Nov 21 09:00:00 2026\n" + message(number).replace(b"\nFrom the", b"\n>From the") + b"\n")
+            file.write(
+                b"From cleo@example.net Sat Nov 21 09:00:00 2026\n"
+                + message(number).replace(b"\nFrom the", b"\n>From the")
+                + b"\n"
+            )
     manage = Manage(tmp_path)
     migrated_sqlite(tmp_path / "var")
     assert manage.run("shell", "-v0", "-c", "from helpdesk.setup import first_rows; first_rows()")[0] == 0

@@ -121,9 +121,7 @@ def mailgun_fields(to: str, event: str, key: str = SIGNING_KEY, sender: str = SE
 TOKEN = "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
 
 
-def mailgun(
-    raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, key: str = SIGNING_KEY, sender: str = SENDER
-) -> Post:
+def mailgun(raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, key: str = SIGNING_KEY, sender: str = SENDER) -> Post:
     # To a URL that ends in "mime" Mailgun posts the mail as it came.
     form = urlencode({**mailgun_fields(to, event, key, sender), "body-mime": raw}).encode()
     return Post("mailgun/inbound_mime", form, "application/x-www-form-urlencoded")
