@@ -1,4 +1,4 @@
-"""Everything in one process: the web server, the mail listener, five workers and the beat.
+"""Everything in one process: the web server, the mail listener, six workers and the beat.
 
 Each part is a thread; the web server has the main one. A part that dies ends the process with an error, and so does
 a worker that does not come back from a row: whoever supervises it starts it again. The rows in the database are the
@@ -30,7 +30,7 @@ from tasks import watchdog
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("inbound", "slow", "outbound", "codes", "default")
+QUEUES = ("inbound", "large", "slow", "outbound", "codes", "default")
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
 # A pattern that never ends keeps the interpreter's lock, and no other thread runs. A thread that needs none then says

@@ -203,13 +203,15 @@ CAN_RING = urlsplit(CELERY_BROKER_URL).scheme != "memory"
 if not CAN_RING:
     CELERY_BROKER_URL = "memory://localhost"
 CELERY_TASK_QUEUES = tuple(
-    Queue(name, Exchange("celery"), routing_key=name) for name in ("inbound", "slow", "outbound", "codes", "default")
+    Queue(name, Exchange("celery"), routing_key=name)
+    for name in ("inbound", "large", "slow", "outbound", "codes", "default")
 )
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_DEFAULT_EXCHANGE = "celery"
 CELERY_TASK_DEFAULT_ROUTING_KEY = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {
+    "tasks.inbound.process_large": {"queue": "large"},
     "tasks.inbound.process_slow": {"queue": "slow"},
     "tasks.inbound.*": {"queue": "inbound"},
     "tasks.outbound.*": {"queue": "outbound"},

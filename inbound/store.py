@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TEMPORARY = (DatabaseError, InterfaceError, OSError)
 
 
+LARGE = 200_000  # bytes; a larger mail can take seconds to read, and waits in a queue of its own
 HEAD = 200_000  # bytes in which the header block ends, for what a row is found by
 
 
@@ -74,7 +75,7 @@ def accept_many(arrivals: Sequence[Arrival]) -> list[list[int]]:
         RawMail.objects.bulk_create([rows[0].raw for rows in new if rows and rows[0].raw])
         InboundMail.objects.bulk_create([row for rows in new for row in rows])
         for row in (row for rows in new for row in rows):
-            ring("tasks.inbound.process", row.pk)
+            ring(task_for(row.size), row.pk)
     return [[row.pk for row in rows] or seen[arrival.key or ""] for arrival, rows in zip(arrivals, new, strict=True)]
 
 
@@ -108,7 +109,8 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
 
     `force` lets a mail through that was quarantined: a person has looked at it.
     """
-    pks = [mail.pk for mail in mails]
+    sizes = {mail.pk: mail.size for mail in mails}
+    pks = list(sizes)
     with transaction.atomic():
         changed = (
             InboundMail.objects.filter(pk__in=pks)
@@ -124,9 +126,16 @@ def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
             .exclude(error="")
             .update(next_attempt_at=timezone.now())
         )
-        for pk in pks:
-            ring("tasks.inbound.process", pk)
+        for pk, size in sizes.items():
+            ring(task_for(size), pk)
     return changed
+
+
+def task_for(size: int, *, is_slow: bool = False) -> str:
+    """The task that reads a mail of that size: forty that are made to be slow hold up no ordinary one."""
+    if is_slow:
+        return "tasks.inbound.process_slow"
+    return "tasks.inbound.process_large" if size > LARGE else "tasks.inbound.process"
 
 
 def dismiss(rows: "QuerySet[InboundMail]", *, by: str) -> int:

@@ -13,7 +13,7 @@ from helpdesk.remembered import remembered
 from inbound import readers
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
-from inbound.store import TEMPORARY
+from inbound.store import TEMPORARY, task_for
 from tasks.claim import back_off, claim, finish
 from tasks.ring import ring
 from tasks.watchdog import limit, watched
@@ -36,6 +36,13 @@ class Overtaken(Exception):
 @watched("inbound mail", LEASE)
 def process(pk: int) -> None:
     """Row `pk` is due. Safe to call any number of times, by any number of workers."""
+    _process_row(_RECEIVED.filter(is_slow=False), pk, LEASE)
+
+
+@shared_task(time_limit=limit(LEASE))
+@watched("inbound mail", LEASE)
+def process_large(pk: int) -> None:
+    """As `process`, on a queue of its own: reading a large mail takes long enough for small ones to wait for it."""
     _process_row(_RECEIVED.filter(is_slow=False), pk, LEASE)
 
 
@@ -92,12 +99,12 @@ def sweep() -> int:
     """Rings again for rows that have been due for a moment; how many it rang for."""
     try:
         due = _RECEIVED.filter(next_attempt_at__lt=timezone.now() - LATE).order_by("next_attempt_at")
-        found = list(due.values_list("pk", "is_slow")[:SWEEP_ROWS])
+        found = list(due.values_list("pk", "size", "is_slow")[:SWEEP_ROWS])
     except TEMPORARY as error:
         log.warning("cannot look for what is due: %s", type(error).__name__)
         return 0
-    for pk, is_slow in found:
-        ring("tasks.inbound.process_slow" if is_slow else "tasks.inbound.process", pk)
+    for pk, size, is_slow in found:
+        ring(task_for(size, is_slow=is_slow), pk)
     return len(found)
 
 
@@ -145,19 +152,19 @@ def _wait(row: InboundMail, parent: str) -> None:
 def _wake_waiting(row: InboundMail) -> None:
     if not row.message_id:
         return
-    waiting = [pk for (pk,) in _waiting(row.message_id)]
+    waiting = dict(_waiting(row.message_id))
     if waiting:
         _RECEIVED.filter(pk__in=waiting, waiting_for=row.message_id).update(
             next_attempt_at=timezone.now(), waiting_for=""
         )
-        for pk in waiting:
-            ring("tasks.inbound.process", pk)
+        for pk, size in waiting.items():
+            ring(task_for(size), pk)
 
 
 _waiting = Prepared(
     lambda message_id: InboundMail.objects.filter(waiting_for=message_id)
     .exclude(waiting_for="")
-    .values_list("pk")[:100]
+    .values_list("pk", "size")[:100]
 )  # fmt: skip
 
 

@@ -44,9 +44,7 @@ def answer(asked: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[byte
     try:
         if asked["what"] == "hops":
             return {"hops": received.hops(raw)}, []
-        reading = read(
-            raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"])
-        )
+        reading = read(raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"]))
         said, files = pack(reading)
         return {"reading": said}, files
     except Exception as error:  # whatever it is: it is the mail's, and whoever asked is told

@@ -16,6 +16,7 @@ from inbound import readers, store
 from inbound.addresses import bounce_address, own_mark
 from inbound.models import InboundMail
 from inbound.reading.message import Envelope
+from tasks import inbound as inbound_tasks
 from tasks.inbound import process, process_slow
 from tests.inbound.reading.test_classify import DSN
 from tests.mail import SUPPORT, agent, arrive, customer, delivered, eml, mailbox, receive, ticket_of
@@ -537,3 +538,22 @@ def test_what_was_ignored_before_lies_where_people_look_after_the_upgrade(transa
         upgrade(apps, editor)
     assert {row.pk: (row.state, row.to_look_at) for row in InboundMail.objects.exclude(pk=imap.pk)} == rows
     assert InboundMail.objects.get(pk=imap.pk).mail_from is None
+
+
+def test_large_mail_waits_in_a_queue_of_its_own_wherever_it_is_rung_for(monkeypatch) -> None:
+    rung: list[tuple[str, int]] = []
+    for module in (store, inbound_tasks):
+        monkeypatch.setattr(module, "ring", lambda task, pk: rung.append((task.rpartition(".")[2], pk)))
+    small, large = arrive(eml("small")), arrive(eml("large " + "x" * store.LARGE))
+    assert rung == [("process", small.pk), ("process_large", large.pk)]
+    InboundMail.objects.update(next_attempt_at=timezone.now() - inbound_tasks.LATE * 2)
+    rung.clear()
+    assert inbound_tasks.sweep() == 2
+    assert set(rung) == {("process", small.pk), ("process_large", large.pk)}
+    rung.clear()
+    inbound_tasks.process_large(large.pk)
+    large.refresh_from_db()
+    assert large.state == "done"
+    InboundMail.objects.update(state="failed")
+    store.requeue([small, large])
+    assert set(rung) == {("process", small.pk), ("process_large", large.pk)}
