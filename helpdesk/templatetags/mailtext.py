@@ -22,13 +22,25 @@ def cut_re(subject: str) -> str:
     return _PREFIXES.sub("", subject).strip() or subject
 
 
+SHOWN = 100_000  # characters of a comment on a page; no agent writes more
+LINKED = 20_000  # characters in which links are looked for, which takes far longer than all else
+
+
 @register.filter
 def words(text: str) -> SafeString:
     """Plain text as the HTML of a mail: paragraphs, line breaks and links."""
-    paragraphs = re.split(r"\n\s*\n", text.strip())
-    return mark_safe(  # noqa: S308  # escaped just here
-        "\n".join(f"<p>{urlize(escape(p), nofollow=True).replace(chr(10), '<br>')}</p>" for p in paragraphs)
-    )
+    pieces, left = [], LINKED
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        safe = escape(paragraph)
+        pieces.append(urlize(safe, nofollow=True) if len(paragraph) <= left else safe)
+        left -= len(paragraph)
+    return mark_safe("\n".join(f"<p>{piece.replace(chr(10), '<br>')}</p>" for piece in pieces))  # noqa: S308  # escaped above
+
+
+@register.filter
+def beginning(text: str) -> str:
+    """As much as a page can show. A mail may hold megabytes of text: the ticket keeps them, and so does the mail."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n\n[…]"
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from helpdesk import demo
 from helpdesk.models import Comment, Participant, Ticket
-from tests.mail import agent, deliver_all, eml, receive, ticket_of
+from tests.mail import agent, customer, deliver_all, eml, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +185,16 @@ def test_who_signs_in_by_the_bare_address_lands_on_the_queue(client) -> None:
     form = {"username": "ada@example.com", "password": "correct horse battery"}
     answer = client.post("/admin/login/", form, follow=True)
     assert (answer.status_code, answer.redirect_chain[-1][0]) == (200, "/admin/tickets/")
+
+
+@pytest.mark.parametrize(
+    "text", ["a & b <c> http://example.net/(d)\n" * 150_000, "a@b.cc " * 700_000, "\n\nx" * 1_500_000]
+)
+def test_megabytes_of_text_in_a_mail_are_shown_in_part(client: Client, text: str) -> None:
+    ticket = ticket_of(receive(eml("Hello")))
+    ticket.comments.update(text=text, quoted_text=text)
+    for person, url in ((agent(), f"/admin/tickets/{ticket.pk}/"), (customer(), f"/portal/tickets/{ticket.pk}/")):
+        client.force_login(person)
+        page = client.get(url).content.decode()
+        assert "[…]" in page
+        assert len(page) < 2_000_000
