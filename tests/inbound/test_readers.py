@@ -206,16 +206,18 @@ def test_two_threads_at_once_get_their_own_answers() -> None:
     assert wrong == []
 
 
-def test_no_more_than_four_read_at_once_and_two_are_kept(as_reader: Callable[[str], None]) -> None:
-    as_reader(ODD.replace("time.sleep(60)", "time.sleep(0.5)"))
-    before = most = len(children(os.getpid()))
+def test_no_more_than_four_read_at_once_and_two_are_kept(as_reader: Callable[[str], None], tmp_path: Path) -> None:
+    as_reader(ODD.replace("time.sleep(60)", f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"))
+    before = len(children(os.getpid()))
     threads = [threading.Thread(target=lambda: read(eml("x", subject="sleep"))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        most = max(most, len(children(os.getpid())))
-        time.sleep(0.02)
-    assert most - before == readers.MOST
+    wait_for(lambda: len(children(os.getpid())) - before == readers.MOST, 15)
+    time.sleep(0.3)
+    assert len(children(os.getpid())) - before == readers.MOST
+    (tmp_path / "go").touch()
+    for thread in threads:
+        thread.join(30)
     assert len(idle()) == readers.KEPT
     assert len(children(os.getpid())) - before == readers.KEPT
 
