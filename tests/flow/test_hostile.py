@@ -122,7 +122,8 @@ class Pages:
 
 
 class Memory:
-    """What a process and its children hold together, at the most."""
+    """What a process and its children hold together, at the most; without the pages of the database's file, which
+    SQLite maps and the kernel takes back when it likes."""
 
     def __init__(self, pid: int) -> None:
         self.pid, self.most = pid, 0
@@ -134,7 +135,7 @@ class Memory:
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue  # a reader that has just ended
-            held += sum(int(kb) * 1000 for kb in re.findall(r"^VmRSS:\s+(\d+)", status, re.MULTILINE))
+            held += sum(int(kb) * 1000 for kb in re.findall(r"^RssAnon:\s+(\d+)", status, re.MULTILINE))
         self.most = max(self.most, held)
 
 
