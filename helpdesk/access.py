@@ -12,6 +12,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from helpdesk.models import Attachment, Comment, CustomField, Event, Participant, Person, Suppression, Ticket
+from inbound.models import InboundMail, Mailbox
 
 Viewer = Person | AnonymousUser
 
@@ -35,6 +36,18 @@ def tickets(viewer: Viewer) -> QuerySet[Ticket]:
         mine = Participant.objects.filter(ticket=OuterRef("pk"), person=viewer)
         return Ticket.objects.filter(Exists(mine), is_spam=False)
     return Ticket.objects.none()
+
+
+def mails(viewer: Viewer) -> QuerySet[InboundMail]:
+    """Received mail, for staff: with AGENTS_SEE=teams, for agents that of their tickets, and what is in none at mailboxes
+    of their teams or of no team."""
+    if not is_staff(viewer):
+        return InboundMail.objects.none()
+    if settings.AGENTS_SEE == "teams" and not viewer.is_superuser:
+        boxes = Mailbox.objects.filter(Q(teams=None) | Q(teams__in=viewer.teams.all())).values("pk")
+        seen = Q(ticket_number__in=tickets(viewer).order_by().values("pk"))
+        return InboundMail.objects.filter(seen | Q(ticket_number=None, mailbox__in=boxes))
+    return InboundMail.objects.all()
 
 
 def ticket(viewer: Viewer, pk: int) -> Ticket:
@@ -117,8 +130,10 @@ def attachment(viewer: Viewer, pk: int) -> Attachment:
 
 def suppressed(ticket: Ticket) -> list[Suppression]:
     """The participants' addresses that take no mail, with why."""
-    addresses = ticket.participants.values("person__email")
-    return list(Suppression.objects.filter(address__in=addresses).order_by("address"))
+    rows = ticket.participants.values_list("person__email", "address")
+    return list(
+        Suppression.objects.filter(address__in={found for row in rows for found in row if found}).order_by("address")
+    )
 
 
 def staff() -> QuerySet[Person]:

@@ -439,6 +439,9 @@ class InboundMailAdmin(LargeTableAdmin):
     search_help_text = "A whole address or Message-ID."
     actions = ["run_again"]
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request) & access.mails(request.user)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return access.is_staff(request.user)
 

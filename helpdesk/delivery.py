@@ -6,6 +6,7 @@ down, a server that refuses our address) is temporary: the mail waits until it i
 
 import os
 import smtplib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -140,18 +141,20 @@ def gave_up(mail: OutboundMail, why: str) -> None:
         notify.delivery_failed(mail, why[:1000])
 
 
-def bounced(mail: OutboundMail, report: DeliveryReport | None, *, signed: bool) -> bool:
+def bounced(mail: OutboundMail, report: DeliveryReport | None, *, proven: bool) -> bool:
     """A report about a mail that we sent: the row says so, and the ticket's history. False for a repeat.
 
-    `signed`: it came to the return path that only the mail's own receivers know. Then, and only then,
-    an address that is reported not to exist gets no more mail.
+    `proven`: it came to the return path that only the mail's own receivers know, with a report's own fields. Then,
+    and only then, an address that is itself reported not to exist gets no more mail: a list of people at one
+    address is there though one of them is not.
     """
     if report is not None and report.is_temporary:
         return False
     why = (
         "; ".join(f"{r.address}: {r.status} {r.diagnostic}".strip() for r in report.recipients)[:1000] if report else ""
     )
-    return _came_back(mail, why, suppress="bounce" if signed and report is not None and report.is_hard else "")
+    dead = report is not None and any(r.is_hard and r.address == mail.to_address for r in report.recipients)
+    return _came_back(mail, why, suppress="bounce" if proven and dead else "", states=[OutboundMail.State.SENT])
 
 
 def provider_event(mail: OutboundMail, kind: str, why: str, *, dead: bool) -> None:
@@ -174,11 +177,15 @@ def expired(mail: OutboundMail) -> bool:
     return mail.expires_at is not None and timezone.now() >= mail.expires_at
 
 
-def _came_back(mail: OutboundMail, why: str, *, suppress: str) -> bool:
+def _came_back(
+    mail: OutboundMail, why: str, *, suppress: str,
+    states: Sequence[str] = (OutboundMail.State.SENT, OutboundMail.State.QUEUED),
+) -> bool:  # fmt: skip
+    """A mail that still waits to be sent can't have come back, but for a provider's word: it may be quicker than we."""
     with transaction.atomic():
-        changed = OutboundMail.objects.filter(
-            pk=mail.pk, state__in=[OutboundMail.State.SENT, OutboundMail.State.QUEUED]
-        ).update(state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why, sealed="")  # fmt: skip
+        changed = OutboundMail.objects.filter(pk=mail.pk, state__in=states).update(
+            state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why, sealed="",
+        )  # fmt: skip
         if changed and mail.ticket:
             actions.record(
                 mail.ticket, "mail-bounced", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind

@@ -46,7 +46,7 @@ def health(request: HttpRequest) -> JsonResponse:
             if found:
                 problems.append(name)
         # To be known, and no problem: nothing would be better for a 503.
-        checks["to_look_at"] = sum(ledger.to_look_at().values())
+        checks["to_look_at"] = ledger.to_read()
         checks["messages_passed_over"] = _passed_over()
         checks["folders_numbered_anew"] = _noted()
         checks["stuck"] = [*watchdog.seen(), *_silent_ends()]

@@ -17,7 +17,7 @@ from helpdesk import actions, delivery, participants, people, threads
 from helpdesk.actions import Content, File
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
-from inbound import readers
+from inbound import readers, store
 from inbound.addresses import MARK_HEADER, Bounce, read_own_mark, read_token
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
@@ -31,7 +31,6 @@ SIGNED_PATH = "signed return path"
 SAME_BYTES = "same bytes within a day"
 
 State, Look = InboundMail.State, InboundMail.Look
-UNKNOWN = "unknown@invalid"  # who has written a mail that names nobody, once a person makes a ticket of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,8 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
         outcome |= {"state": State.QUARANTINED, "to_look_at": decided.look}
     elif decided.do == "bounce":
         outbound = OutboundMail.objects.select_related("ticket", "comment__author").get(pk=decided.outbound or 0)
-        fresh = delivery.bounced(outbound, mail.report, signed=decided.evidence.get("by") == SIGNED_PATH)
+        proven = decided.evidence.get("by") == SIGNED_PATH and mail.verdict.reason in REPORTS
+        fresh = delivery.bounced(outbound, mail.report, proven=proven)
         outcome |= {"state": State.DONE, "reason": "bounce" if fresh else "bounce, nothing new"}
     else:
         comment = _write(mail, decided, stored, number)
@@ -218,10 +218,12 @@ def _loop(mail: Received) -> Plan | None:
         return None
     marks = mail.parsed.headers.get(MARK_HEADER.lower(), [])
     named = [pk for mark in marks[:5] if (pk := read_own_mark(mark)) is not None]
-    if named and (sent := OutboundMail.objects.filter(pk__in=named).first()):
+    # Some programs keep every header when they send a mail again, in somebody's own name.
+    from_us = is_ours(mail.parsed.from_.address, mail.ours)
+    if named and from_us and (sent := OutboundMail.objects.filter(pk__in=named).first()):
         return Plan("ignore", "loop", reason="loop", evidence={"outbound": sent.pk, "by": "our mark"})
     # A provider may put in an id of its own. An id alone proves nothing: people know the ids of what we sent them.
-    if mail.row.message_id and is_ours(mail.parsed.from_.address, mail.ours):
+    if mail.row.message_id and from_us:
         known = Q(message_id=mail.row.message_id) | Q(provider_message_id=mail.row.message_id)
         if sent := OutboundMail.objects.filter(known).first():
             return Plan("ignore", "loop", reason="loop", evidence={"outbound": sent.pk, "by": "Message-ID"})
@@ -229,33 +231,50 @@ def _loop(mail: Received) -> Plan | None:
 
 
 def _duplicate(mail: Received) -> Plan | None:
-    """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day."""
+    """Same Message-ID, From and body; or, without a Message-ID, the same bytes within a day. Only of mail that is in a
+    ticket, where it can be read: what was dropped or lies in quarantine stands for nothing."""
     row = mail.row
-    if row.force:
-        return None
     if row.message_id:
         by = "Message-ID, From and body"
         found = _same_message(row.pk, row.message_id, row.from_address, row.body_sha256)
+        found = [seen for seen in found if _says_the_same(mail, seen[0])]
     else:
         by = SAME_BYTES
         found = _same_bytes(row.pk, row.sha256, row.received_at - SAME_BYTES_WITHIN)
     if not found:
         return None
-    ((first, mailbox, ticket),) = found
+    first, mailbox, ticket = found[0]
     seen: Evidence = {"duplicate_of": first, "by": by, "at": mailbox}
     return Plan("ignore", "duplicate", reason="duplicate", ticket=ticket, evidence=seen)
 
 
+def _says_the_same(mail: Received, first: int) -> bool:
+    """Whether what gives a body its meaning is the same, too: a copy that somebody else has sent ahead is another mail."""
+    row = mail.row
+    other = InboundMail.objects.select_related("raw").get(pk=first)
+    if _tokens(row) != _tokens(other):
+        return False
+    if other.sha256 == row.sha256 or other.raw is None or row.raw is None:
+        return True
+    return store.meaning(other.raw.content) == store.meaning(row.raw.content)
+
+
+def _tokens(row: InboundMail) -> set[object]:
+    return {token for address in row.rcpt_to if (token := read_token(str(address))) is not None}
+
+
 def _others(pk: int) -> "QuerySet[InboundMail]":
-    others = InboundMail.objects.exclude(pk=pk).exclude(state__in=[State.RECEIVED, State.FAILED])
-    # Not of its own duplicates: one that is let out of quarantine would be lost to the copy that followed it.
-    return others.exclude(state=State.IGNORED, reason="duplicate").order_by("pk")
+    return (
+        InboundMail.objects.filter(state=State.DONE, reason__in=["open", "comment", "hold"])
+        .exclude(pk=pk)
+        .order_by("pk")
+    )
 
 
 _SEEN = ("pk", "mailbox", "ticket_number")
 _same_message = Prepared(
     lambda pk, message_id, sender, body: (
-        _others(pk).filter(message_id=message_id, from_address=sender, body_sha256=body).values_list(*_SEEN)[:1]
+        _others(pk).filter(message_id=message_id, from_address=sender, body_sha256=body).values_list(*_SEEN)[:5]
     )
 )
 _same_bytes = Prepared(
@@ -271,7 +290,8 @@ def _bounce(mail: Received) -> Plan | None:
     original = mail.report.original_message_id if mail.report else ""
     ids = [original] if original else [*threads.parent_ids(mail.parsed)]
     if sent is None and ids:
-        sent, by = OutboundMail.objects.filter(message_id__in=ids).first(), "Message-ID of the returned mail"
+        found = OutboundMail.objects.select_related("mailbox").filter(message_id__in=ids)
+        sent, by = found.first(), "Message-ID of the returned mail"
     looked: Evidence = {
         "report": [
             {"address": r.address, "action": r.action, "status": r.status, "diagnostic": r.diagnostic[:300]}
@@ -279,18 +299,38 @@ def _bounce(mail: Received) -> Plan | None:
         ],
         "original_message_id": original,
     }
+    if not _is_report(mail, sent):
+        return None  # its words alone speak of a failure: whoever wrote it is heard
     if sent is None:
-        if not mail.verdict.is_sure:
-            return None  # its words alone speak of a failure: whoever wrote it is heard
         return Plan(
             "quarantine", "report-on-nothing-we-sent", reason="unknown report", look=Look.BACKSCATTER, evidence=looked
         )
-    if not mail.verdict.is_sure and (person := people.find(mail.sender.address)):
-        if sent.ticket_id and participants.takes_part(sent.ticket_id, person):
-            return None  # somebody who writes to us about a failure, in their own ticket
+    if by != SIGNED_PATH and sent.mailbox.plus_addressing and not sent.null_return_path:
+        # Whoever has seen the mail knows its id; its reports come to its return path.
+        return Plan(
+            "quarantine", "report-not-on-its-return-path", reason="unproven report", look=Look.UNPLACED,
+            ticket=sent.ticket_id, evidence={**looked, "outbound": sent.pk},
+        )  # fmt: skip
     return Plan(
         "bounce", "bounce", ticket=sent.ticket_id, outbound=sent.pk, evidence={**looked, "by": by, "outbound": sent.pk}
     )
+
+
+REPORTS = {"delivery-status-report", "delivery-status-part"}
+
+
+def _is_report(mail: Received, sent: OutboundMail | None) -> bool:
+    """Whether it is a delivery report, and not somebody who writes about one. A participant's mail into their own ticket
+    is a report only if it has a report's parts."""
+    if mail.verdict.reason in REPORTS:
+        return True
+    if sent is None:
+        return mail.verdict.is_sure
+    person = people.find(mail.sender.address) if mail.sender.address else None
+    if person is not None and sent.ticket_id and participants.takes_part(sent.ticket_id, person):
+        return False
+    returned = mail.report.original_message_id if mail.report else ""
+    return mail.verdict.is_sure or returned in {sent.message_id, sent.provider_message_id or sent.message_id}
 
 
 def _quarantine(mail: Received) -> Plan | None:
@@ -392,7 +432,9 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
-    written_by = mail.sender if mail.sender.address else Address(UNKNOWN, mail.parsed.from_.name)
+    # Who names nobody is somebody else each time.
+    unknown = Address(f"unknown-{mail.row.pk}{people.NOWHERE}", mail.parsed.from_.name)
+    written_by = mail.sender if mail.sender.address else unknown
     copied = _copied(mail) if decided.do == "open" else []
     asks_to_add = copied if len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
     met = actions.people_for(
@@ -410,7 +452,7 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
             follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
             acknowledge=_may_be_answered(mail), is_history=mail.row.is_history, address=written_by.address,
             asks_to_add=[[address.name, address.address] for address in asks_to_add],
-            quote=mail.reading.sender.by != FORM,
+            quote=mail.reading.sender.by == FROM,
         )  # fmt: skip
     else:
         ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
@@ -436,10 +478,16 @@ def _content(mail: Received, stored: dict[int, str]) -> Content:
             for a in parsed.attachments
             if a.part in stored
         ),
-        is_automatic=mail.verdict.kind is not Kind.PERSON,
+        is_automatic=_is_machines(mail.verdict),
         mail=mail.row,
         created_at=_written_at(mail),
     )
+
+
+def _is_machines(verdict: Verdict) -> bool:
+    """Whether nobody waits for an answer. What comes by a list or in bulk gets no automatic mail, and may be a person's."""
+    by_people = verdict.kind is Kind.AUTOMATIC and verdict.reason in {"bulk-mail", "no-reply-address"}
+    return verdict.kind not in {Kind.PERSON, Kind.LIST} and not by_people
 
 
 def _written_at(mail: Received) -> datetime:

@@ -66,7 +66,7 @@ def lines(days: int = 14, mailbox: int | None = None) -> list[Line]:
         line.columns[column] += number
         if column == "quarantined":
             line.quarantined[reason or "no reason"] += number
-        if look is not None:
+        if look in TO_READ:
             line.to_look_at += number
     return sorted(found.values(), key=lambda line: (-line.day.toordinal(), line.mailbox))
 
@@ -85,6 +85,15 @@ def to_look_at() -> dict[str, int]:
         for group in InboundMail.Look.values
         if (number := InboundMail.objects.filter(to_look_at=group).order_by()[:LOOK_CAP].count())
     }
+
+
+# What somebody should read; the other groups are looked through now and then.
+TO_READ = {InboundMail.Look.UNPLACED, InboundMail.Look.FAILED, InboundMail.Look.AUTOMATIC}
+
+
+def to_read() -> int:
+    """How many mails somebody should read: the count in the navigation, in the ledger and in health."""
+    return sum(number for group, number in to_look_at().items() if group in TO_READ)
 
 
 def backlog() -> dict[int, int]:

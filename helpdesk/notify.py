@@ -16,7 +16,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from helpdesk import alerts, participants, wording
+from helpdesk import alerts, participants, people, wording
 from helpdesk.kinds import KINDS, Kind, To
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
@@ -69,7 +69,7 @@ def agent_reply(ticket: Ticket, comment: Comment, *, bcc: Collection[Person] = (
         "agent": agent,
         "signature": signed,
     }
-    parents = _customer_thread(ticket)
+    before = _received_on(ticket)
     readers = [row for row in participants.readers(ticket) if row.person_id != comment.author_id]
     comment.shown_to = [[one_line(row.person.name), row.reply_to] for row in readers]
     comment.save(update_fields=["shown_to"])  # once, however many copies there are
@@ -79,7 +79,9 @@ def agent_reply(ticket: Ticket, comment: Comment, *, bcc: Collection[Person] = (
     everybody += [_reader(person) for person in bcc if person.pk not in known]
     if archive := getattr(getattr(mailbox, "identity", None), "bcc", ""):
         everybody.append(Reader(archive))
+    had = _sent_to(ticket, [reader.person.pk for reader in everybody if reader.person])
     for reader in everybody:
+        parents = _thread(*before, had.get(reader.person.pk if reader.person else 0, []))
         _queue(
             "reply", reader, mailbox, ticket, comment, parents=parents, context=context, delay=delay,
             from_name=_agent_at(agent, mailbox),
@@ -89,9 +91,10 @@ def agent_reply(ticket: Ticket, comment: Comment, *, bcc: Collection[Person] = (
 def status_changed(ticket: Ticket) -> None:
     """To the requester: this is resolved."""
     identity = getattr(ticket.mailbox, "identity", None)
-    if identity is None or identity.tells_status:
+    if (identity is None or identity.tells_status) and people.can_be_written_to(ticket.requester):
+        had = _sent_to(ticket, [ticket.requester_id]).get(ticket.requester_id, [])
         _queue("status_changed", _requester(ticket), ticket.mailbox, ticket, None,
-               parents=_customer_thread(ticket), context={})  # fmt: skip
+               parents=_thread(*_received_on(ticket), had), context={})  # fmt: skip
 
 
 def assigned(ticket: Ticket, assignee: Person, actor: Person | None) -> None:
@@ -107,7 +110,14 @@ def customer_replied(ticket: Ticket, comment: Comment) -> None:
 
 
 def held(ticket: Ticket, comment: Comment) -> None:
-    """To the assignee, or to everybody in the team of a ticket that nobody has: somebody waits to be let in."""
+    """To the assignee, or to everybody in the team of a ticket that nobody has: somebody waits to be let in.
+
+    Once, until somebody has decided about what is held: what answers by itself would be told of its own answer. Nobody
+    is told of mail in their own name, nor of a machine's.
+    """
+    waiting = Comment.objects.filter(ticket=ticket, visibility=Comment.Visibility.HELD, rejected_at=None)
+    if comment.is_automatic or waiting.exclude(pk=comment.pk).exists():
+        return
     if ticket.assignee and ticket.assignee.is_active:
         told = [ticket.assignee]
     else:
@@ -115,7 +125,8 @@ def held(ticket: Ticket, comment: Comment) -> None:
             [person for person in ticket.team.members.filter(is_active=True) if person.is_staff] if ticket.team else []
         )
     for person in told:
-        _tell_staff("held", person, ticket, comment, {"comment": comment})
+        if person.pk != comment.author_id:
+            _tell_staff("held", person, ticket, comment, {"comment": comment})
 
 
 def mentioned(ticket: Ticket, comment: Comment, person: Person) -> None:
@@ -293,20 +304,35 @@ _automatic = Prepared(
 )
 
 
-def _customer_thread(ticket: Ticket) -> list[str]:
-    """The ids that a customer's mailer threads our mail under: the first mail and the latest ones.
+def _sent_to(ticket: Ticket, readers: Collection[int]) -> dict[int, list[tuple[datetime, str]]]:
+    """What each of those people has had from us on the ticket, by their ids: when, and under which Message-ID. Nobody is
+    shown the id of somebody else's copy: who knows it could claim that it came back."""
+    sent = OutboundMail.objects.filter(
+        ticket=ticket, person__in=readers, kind__in=["acknowledgement", "reply", "status_changed"]
+    ).order_by("-id")
+    had: dict[int, list[tuple[datetime, str]]] = {}
+    for person, at, own, theirs in sent.values_list("person", "created_at", "message_id", "provider_message_id")[:5000]:
+        if len(mine := had.setdefault(person or 0, [])) < 10:
+            # A provider that puts in an id of its own: that is the one the customer's mailer knows.
+            mine.append((at, theirs or own))
+    return had
 
-    RFC 5322 3.6.4: the parent is the last one. It is the last mail that we received, or sent before it.
-    """
-    sent = OutboundMail.objects.filter(ticket=ticket, kind__in=["acknowledgement", "reply", "status_changed"])
-    known = [*sent.order_by("-id").values_list("created_at", "message_id", "provider_message_id")[:10]]
+
+def _received_on(ticket: Ticket) -> tuple[str | None, list[tuple[datetime, str]]]:
+    """The first mail that we received on the ticket where it is long ago, and the latest ones, the newest first."""
     mails = InboundMail.objects.filter(
         comment__ticket=ticket, comment__visibility=Comment.Visibility.PUBLIC
     ).exclude(message_id="")  # fmt: skip
     received = [*mails.order_by("-id").values_list("received_at", "message_id")[:10]]
     first = mails.order_by("id").values_list("message_id", flat=True).first() if len(received) == 10 else None
-    # A provider that puts in an id of its own: that is the one the customer's mailer knows.
-    ours = [(at, theirs or own) for at, own, theirs in known]
+    return first, received
+
+
+def _thread(first: str | None, received: list[tuple[datetime, str]], ours: list[tuple[datetime, str]]) -> list[str]:
+    """The ids that a customer's mailer threads our mail under: the first mail and the latest ones.
+
+    RFC 5322 3.6.4: the parent is the last one. It is the last mail that we received, or sent before it.
+    """
     chain = [message_id for _, message_id in sorted([*ours, *received])]
     # The latest received mail is what we answer: it goes last.
     if received:

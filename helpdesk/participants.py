@@ -7,6 +7,7 @@ proves nothing about who writes.
 from dataclasses import dataclass
 
 from helpdesk.models import Participant, Person, PersonAddress, Ticket
+from helpdesk.people import can_be_written_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +48,4 @@ def readers(ticket: Ticket) -> list[Participant]:
     )
     for row in rows:
         row.reply_to = row.address if (row.person_id, row.address) in theirs else row.person.email
-    return rows
+    return [row for row in rows if can_be_written_to(row.person)]

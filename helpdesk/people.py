@@ -4,6 +4,12 @@ from collections.abc import Iterable
 
 from helpdesk.models import Person, PersonAddress
 
+NOWHERE = "@invalid"  # RFC 2606 2: the domain of the addresses that stand for people who named none
+
+
+def can_be_written_to(person: Person) -> bool:
+    return not person.email.endswith(NOWHERE)
+
 
 def find(address: str) -> Person | None:
     """The person with that address, whatever its case."""

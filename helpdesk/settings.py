@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -36,7 +37,14 @@ def setting(name: str, default: str, read: Callable[[str], T]) -> T:
     try:
         return read(given)
     except (ValueError, KeyError) as error:
+        # An address with a password in it is not repeated, nor in what raised it.
+        if "://" in given or "PASSWORD" in name or "SECRET" in name or "KEY" in name:
+            raise ImproperlyConfigured(f"{name}: {_without(given, str(error))}") from None
         raise ImproperlyConfigured(f"{name}: {error} (it is {given!r})") from error
+
+
+def _without(secret: str, words: str) -> str:
+    return words.replace(secret, "…") if secret else words
 
 
 def boolean(value: str) -> bool:
@@ -66,6 +74,18 @@ def listener(value: str) -> tuple[str, int] | None:
     if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError("must be HOST:PORT or off")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what an empty host means
+
+
+def zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone, such as Europe/Berlin") from None
+    return value
+
+
+def log_level(value: str) -> str:
+    return one_of("debug", "info", "warning", "error", "critical")(value).upper()
 
 
 def size(value: str) -> int:
@@ -482,7 +502,7 @@ LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]
 LOCALE_PATHS = [BASE_DIR / "helpdesk" / "locale"]
-TIME_ZONE = setting("TIME_ZONE", "UTC", str)
+TIME_ZONE = setting("TIME_ZONE", "UTC", zone)
 USE_TZ = True
 USE_I18N = True
 
@@ -506,7 +526,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": setting("LOG_LEVEL", "INFO", str.upper)},
+    "root": {"handlers": ["stderr"], "level": setting("LOG_LEVEL", "INFO", log_level)},
     "loggers": {
         "mail.log": {"level": "WARNING"},  # aiosmtpd: a line a command is too much
         "celery": {"level": "WARNING"},

@@ -66,7 +66,8 @@ def locate(parsed: ParsedMail, addresses: Iterable[str], before: int = LATEST) -
             found.setdefault(sent.ticket_id, Candidate(sent.ticket_id, "return-path", f"mail {sent.pk}"))
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
-    refs = _refs(asked, before) if asked else []
+    # Those that we sent or received first: a newsletter's id may be mentioned a thousand times.
+    refs = [*_refs(asked, before), *_mentions(asked, before)] if asked else []
     place = {message_id: number for number, message_id in enumerate(asked)}
     refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(asked))))
     for message_id, ticket, kind in refs:
@@ -92,7 +93,15 @@ def returned_to(addresses: Iterable[str]) -> list[OutboundMail]:
 _refs = Prepared(
     lambda ids, before: (
         MessageRef.objects.filter(message_id__in=ids, id__lt=before)
+        .exclude(kind=MessageRef.Kind.REFERENCED)
         .order_by("id")
+        .values_list("message_id", "ticket_id", "kind")[:500]
+    )
+)
+_mentions = Prepared(
+    lambda ids, before: (
+        MessageRef.objects.filter(message_id__in=ids, id__lt=before, kind=MessageRef.Kind.REFERENCED)
+        .order_by("-id")
         .values_list("message_id", "ticket_id", "kind")[:500]
     )
 )

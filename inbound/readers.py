@@ -38,6 +38,10 @@ class TooMuch(Unreadable):
     """It took longer, or more memory, than it may. `seconds` is what it was given."""
 
 
+class Died(Unreadable):
+    """Its reader ended in the middle of it: by its doing, or somebody's who killed it."""
+
+
 def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, apart: bool = False) -> Reading:
     """As `inbound.reading.reading.read`. With `apart`, in a reader of its own that nobody else waits for, and with
     more time. Raises Unreadable, TooMuch, and OSError where no reader can be started."""
@@ -137,7 +141,7 @@ class Reader:
         chunk = os.read(self._out, CHUNK)
         if not chunk:
             self.end()
-            raise TooMuch(f"its reader died of it (exit status {self._process.returncode})")
+            raise Died(f"its reader died of it (exit status {self._process.returncode})")
         received += chunk
 
     def _give(self, waiting: list[memoryview]) -> None:

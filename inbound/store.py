@@ -7,7 +7,7 @@ spam: helpdesk.intake, later, with evidence. A mail that cannot be parsed is sto
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError, DataError, InterfaceError, close_old_connections, connection, transaction
@@ -102,6 +102,17 @@ def earlier(raw: bytes, mails: QuerySet[InboundMail]) -> InboundMail | None:
     if glance.message_id:
         same |= Q(message_id=glance.message_id, body_sha256=glance.body_sha256)
     return mails.filter(same).order_by("pk").first()
+
+
+def meaning(raw: bytes) -> tuple[str, ...]:
+    """The header fields without which two mails with the same body are not the same mail."""
+    head, _ = _head_and_body(raw)
+    fields = _fields(head, _MEANING)
+    return tuple(" ".join(fields.get(name, "").split()) for name in _MEANING)
+
+
+# Not Subject, To and Date: a list puts its tag there, and the words can be read all the same.
+_MEANING = ("content-type", "content-transfer-encoding", "reply-to", "in-reply-to", "references")
 
 
 def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:
@@ -243,13 +254,12 @@ def _glance(raw: bytes) -> _Glance:
 
 
 def _head_and_body(raw: bytes) -> tuple[bytes, bytes]:
-    start = raw[:HEAD]
-    end = re.search(rb"\r?\n\r?\n", start)
-    return (start[: end.start()], raw[end.end() :]) if end else (start, b"")
+    end = re.search(rb"\r?\n\r?\n", raw)
+    return (raw[: min(end.start(), HEAD)], raw[end.end() :]) if end else (raw[:HEAD], b"")
 
 
-def _fields(head: bytes) -> dict[str, str]:
-    """The first Message-ID, From and Subject, unfolded (RFC 5322 2.2.3)."""
+def _fields(head: bytes, wanted: Collection[str] = ("message-id", "from", "subject")) -> dict[str, str]:
+    """The first of each of those fields, unfolded (RFC 5322 2.2.3)."""
     fields: dict[str, list[str]] = {}
     open_field: list[str] | None = None
     for line in head.decode("ascii", "surrogateescape").split("\n"):
@@ -259,6 +269,6 @@ def _fields(head: bytes) -> dict[str, str]:
             continue
         name, colon, value = line.partition(":")
         name, open_field = name.strip().lower(), None
-        if colon and name in {"message-id", "from", "subject"} and name not in fields:
+        if colon and name in wanted and name not in fields:
             open_field = fields[name] = [value.strip("\r")]
     return {name: " ".join(lines) for name, lines in fields.items()}

@@ -95,7 +95,7 @@ def issue_pin(person: Person, *, actor: Person, valid: timedelta = DAY) -> str:
     """A new PIN for a customer, to be shown this once: XXXX-XXXX-XXXX. Earlier ones of theirs end."""
     if not actor.is_staff:
         raise Refused("Only staff issue PINs.")
-    if not _may_enter(person):
+    if not _may_enter(person) or not people.can_be_written_to(person):
         raise Refused("A PIN signs in customers whose account is active, and nobody else.", "person")
     pin = "".join(secrets.choice(ALPHABET) for _ in range(PIN_LENGTH))
     with transaction.atomic():

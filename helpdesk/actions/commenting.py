@@ -1,14 +1,14 @@
 """What people say on a ticket that is there already."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from helpdesk import access, notify
+from helpdesk import access, notify, people
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.content import Content, from_markdown, write_comment
@@ -17,6 +17,7 @@ from helpdesk.actions.people import add_participant, wrote_from
 from helpdesk.actions.watching import watch
 from helpdesk.files import discard_after_commit
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
+from helpdesk.participants import readers
 from helpdesk.sla import clocks
 
 
@@ -82,6 +83,8 @@ def reply(
     with changing(ticket) as current:
         if current.status == Ticket.Status.CLOSED:
             raise Refused("This ticket is closed. Reopen it to answer.", "status")
+        if not people.can_be_written_to(current.requester) and not (bcc or readers(current) or [*cc]):
+            raise Refused("Nobody here has an address. Add a participant first.", "cc")
         if current.assignee_id is None:
             assign(current, actor, actor=actor)
         for person in cc:
@@ -90,15 +93,20 @@ def reply(
         comment = write_comment(
             current, actor, from_markdown(content), visibility=Comment.Visibility.PUBLIC, via=via
         )  # fmt: skip
-        record(
-            current, "replied", actor, comment=comment.pk, bcc=[person.email for person in bcc],
-            waited=current.customer_waits_since.isoformat() if current.customer_waits_since else "",
-        )  # fmt: skip
-        current.customer_waits_since = None
-        clocks.answered(current, comment.created_at)
-        Ticket.objects.filter(pk=current.pk).update(activity_at=timezone.now())
-        notify.agent_reply(current, comment, bcc=list(bcc))
+        answered(current, comment, actor=actor, bcc=list(bcc))
     return comment
+
+
+def answered(current: Ticket, comment: Comment, *, actor: Person, bcc: Sequence[Person] = ()) -> None:
+    """What follows from an agent's public comment on a locked ticket: it goes out, and nobody waits any more."""
+    record(
+        current, "replied", actor, comment=comment.pk, bcc=[person.email for person in bcc],
+        waited=current.customer_waits_since.isoformat() if current.customer_waits_since else "",
+    )  # fmt: skip
+    current.customer_waits_since = None
+    clocks.answered(current, comment.created_at)
+    Ticket.objects.filter(pk=current.pk).update(activity_at=timezone.now())
+    notify.agent_reply(current, comment, bcc=bcc)
 
 
 def take_back(comment: Comment, *, actor: Person) -> tuple[str, list[str]]:

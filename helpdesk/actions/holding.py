@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from helpdesk import notify, search
 from helpdesk.actions.assigning import held_by
-from helpdesk.actions.commenting import received
+from helpdesk.actions.commenting import answered, received
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.people import add_participant, join, wrote_from
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
@@ -14,31 +14,36 @@ from helpdesk.sla import clocks
 
 
 def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
-    """The held mail becomes a public comment; as a participant its sender may write from now on."""
+    """The held mail, or one that was rejected, becomes a public comment; as a participant its sender may write from now
+    on. One in an agent's name is that agent's answer, and goes out as such."""
     with changing(comment.ticket) as current:
         comment.refresh_from_db()
-        if comment.visibility != Comment.Visibility.HELD or comment.rejected_at:
+        if comment.visibility != Comment.Visibility.HELD:
             raise Refused("This mail is not held any more.")
-        comment.visibility = Comment.Visibility.PUBLIC
-        comment.save(update_fields=["visibility"])
+        comment.visibility, comment.rejected_at = Comment.Visibility.PUBLIC, None
+        comment.save(update_fields=["visibility", "rejected_at"])
         record(current, "admitted", actor, comment=comment.pk, sender=str(comment.author))
-        if as_participant and comment.author and not comment.author.is_staff:
+        if comment.author and comment.author.is_staff:
+            answered(current, comment, actor=comment.author)
+            return
+        if as_participant and comment.author:
             add_participant(current, comment.author, Participant.Role.CC, source="admitted", actor=actor)
-        if comment.author and not comment.author.is_staff and not comment.is_automatic:
+        if comment.author and not comment.is_automatic:
             received(current, comment)
 
 
-def admit_as(comment: Comment, person: Person, *, actor: Person) -> None:
-    """The held mail is a participant's, written from another address: the address is theirs from now on, and the mail a
-    public comment by them. Refused where the address belongs to somebody with an account."""
+def admit_as(comment: Comment, person: Person, *, address: str, actor: Person) -> None:
+    """The held mail is a participant's, written from `address`: it is theirs from now on, and the mail a public comment
+    by them. Refused where the address belongs to somebody of whom we know more, or is another one by now."""
     with changing(comment.ticket) as current:
-        comment.refresh_from_db()
+        comment = Comment.objects.select_related("author").get(pk=comment.pk)
         if comment.visibility != Comment.Visibility.HELD or comment.rejected_at or comment.author is None:
             raise Refused("This mail is not held any more.")
         if not takes_part(current.pk, person):
             raise Refused(f"{person} does not take part in this ticket.")
-        address = comment.author.email
-        join(comment.author, person)
+        if comment.author.email != address:
+            raise Refused("Somebody has decided about this mail meanwhile.")
+        join(comment.author, person, known_by=comment)
         comment.refresh_from_db()
         comment.visibility = Comment.Visibility.PUBLIC
         comment.save(update_fields=["visibility"])

@@ -98,15 +98,25 @@ def let_take_part(comment: Comment, *, actor: Person, yes: bool) -> int:
     return len(asked)
 
 
-def join(other: Person, person: Person) -> None:
-    """`other`, who has only written mail, is `person` under a further address: what is theirs is the person's.
+def join(other: Person, person: Person, *, known_by: Comment) -> None:
+    """`other`, of whom we know nothing but the held comment `known_by`, is `person` under a further address.
 
-    Refused where `other` is staff or has an account of their own.
+    Refused where there is anything else of `other`: an account, a ticket, another word. From is whatever its sender
+    typed, and nobody's tickets go to somebody else for it.
     """
     if other.pk == person.pk:
         return
     if other.is_staff or person.is_staff or other.username or other.has_usable_password() or not other.is_active:
         raise Refused(f"{other.email} has an account of its own.", "person")
+    if (
+        Ticket.objects.filter(requester=other).exists()
+        or Participant.objects.filter(person=other).exists()
+        or Comment.objects.filter(author=other).exclude(pk=known_by.pk).exists()
+        or PersonAddress.objects.filter(person=other).exists()
+    ):
+        raise Refused(
+            f"{other.email} has written to us before, as somebody of their own. Admit the mail instead.", "person"
+        )
     with transaction.atomic():
         for model, unique in ((Participant, "ticket"), (Watcher, "ticket")):
             has = model._default_manager.filter(person=person).values(unique)

@@ -21,8 +21,10 @@ from helpdesk.files import discard
 from helpdesk.history import lines
 from helpdesk.middleware import policy
 from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
+from helpdesk.people import can_be_written_to
 from helpdesk.sla import explain
 from helpdesk.staff import queues
+from helpdesk.staff.numbers import whole
 from inbound.reading.parse import safe_name
 
 SHOWN_COMMENTS = 100
@@ -51,7 +53,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "history": lines(found),
         "sla": explain.lines(found),
         "assignments": list(found.assignments.select_related("team", "person").order_by("-id")[:20]),
-        "participants": found.participants.select_related("person").order_by("id"),
+        "participants": list(found.participants.select_related("person").order_by("id")),
         "followed_by": list(found.followed_by.all()[:10]),
         "choices": queues.choices(),
         "statuses": _reachable(found),
@@ -61,7 +63,8 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "is_watching": found.watchers.filter(person=request.user).exists(),
         "watchers": [row.person for row in found.watchers.select_related("person").order_by("id")],
         "pin": request.session.pop(f"pin-{pk}", ""),
-        "can_enter": found.requester.is_active and not found.requester.is_staff,
+        "can_enter": found.requester.is_active and not found.requester.is_staff and can_be_written_to(found.requester),
+        "has_address": can_be_written_to(found.requester),
     }
     return render(request, "staff/ticket.html", context)
 
@@ -117,19 +120,20 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Status, priority, assignee or team: whichever the form carries. `version` guards against surprises."""
     assert access.is_staff(request.user)
     me, found, post = request.user, access.ticket(request.user, pk), request.POST
-    version = int(post["version"]) if post.get("version", "").isdigit() else None
+    version = whole(post.get("version", ""))
     changes: list[Callable[[int | None], Any]] = []
     if "assignee" in post:
         agent = _agent(post["assignee"], me)
         if (agent.pk if agent else None) != found.assignee_id:
             changes.append(lambda seen: actions.assign(found, agent, actor=me, version=seen))
-    if post.get("priority", "").isdigit() and int(post["priority"]) != found.priority:
-        changes.append(lambda seen: actions.set_priority(found, int(post["priority"]), actor=me, version=seen))
+    priority = whole(post.get("priority", ""))
+    if priority is not None and priority != found.priority:
+        changes.append(lambda seen: actions.set_priority(found, priority, actor=me, version=seen))
     if "team" in post:
-        team = Team.objects.filter(pk=int(post["team"])).first() if post["team"].isdigit() else None
+        team = Team.objects.filter(pk=whole(post["team"]) or 0).first()
         changes.append(lambda seen: actions.set_team(found, team, actor=me, version=seen))
     if "category" in post:
-        category = Category.objects.filter(pk=int(post["category"])).first() if post["category"].isdigit() else None
+        category = Category.objects.filter(pk=whole(post["category"]) or 0).first()
         changes.append(lambda seen: actions.set_category(found, category, actor=me, version=seen))
     if post.get("status") and post["status"] != found.status:
         changes.append(lambda seen: actions.set_status(found, post["status"], actor=me, version=seen))
@@ -163,8 +167,8 @@ def change_people(request: HttpRequest, pk: int) -> HttpResponse:
             messages.error(request, f"{person} is an agent and sees the ticket anyway.")
         else:
             actions.add_participant(found, person, Participant.Role.CC, source="agent", actor=request.user)
-    elif request.POST.get("remove", "").isdigit():
-        person_row = Person.objects.filter(pk=int(request.POST["remove"])).first()
+    elif (removed := whole(request.POST.get("remove", ""))) is not None:
+        person_row = Person.objects.filter(pk=removed).first()
         if person_row:
             actions.remove_participant(found, person_row, actor=request.user)
     return _back(found)
@@ -262,13 +266,12 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if decision in {"admit", "admit-participant"}:
             actions.admit(comment, actor=request.user, as_participant=decision == "admit-participant")
-        elif decision.startswith("also-") and decision[5:].isdigit():
-            person = access.participant(found, int(decision[5:18]))
+        elif decision.startswith("also-"):
+            person = access.participant(found, whole(decision[5:]) or 0)
             if person is not None:
-                actions.admit_as(comment, person, actor=request.user)
-                messages.success(
-                    request, f"{comment.mail.from_address if comment.mail else 'This'} is {person} from now on."
-                )
+                address = request.POST.get("address", "")
+                actions.admit_as(comment, person, address=address, actor=request.user)
+                messages.success(request, f"{address} is {person} from now on.")
         elif decision == "reject":
             actions.reject(comment, actor=request.user)
         elif decision == "detach":
@@ -330,7 +333,7 @@ def _people(written: str, field: str) -> list[Person]:
 def _agent(value: str, me: Person) -> Person | None:
     if value == "me":
         return me
-    return access.staff().filter(pk=int(value)).first() if value.isdigit() else None
+    return access.staff().filter(pk=whole(value) or 0).first()
 
 
 def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:

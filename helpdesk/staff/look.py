@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, ledger
+from helpdesk.staff.numbers import whole
 from inbound import store
 from inbound.models import InboundMail
 
@@ -24,7 +25,9 @@ GROUPS = {
     "blocked": ("Blocked senders", (Look.BLOCKED,)),
     "backscatter": ("Returned mail of others", (Look.BACKSCATTER,)),
 }
+DISMISSED = "dismissed"
 WORDS = {
+    "unproven report": "It reports that our mail failed, but did not come to that mail's return path.",
     "no sender": "It names no sender that one could write to.",
     "from our own address": "From is our own address, and nobody else is named.",
     "auto-reply": "An automatic reply to nothing of ours.",
@@ -41,10 +44,17 @@ def to_look_at(request: HttpRequest) -> HttpResponse:
     assert access.is_staff(request.user)
     counts = ledger.to_look_at()
     group = request.GET.get("group", "")
-    group = group if group in GROUPS else "unplaced"
-    rows = InboundMail.objects.filter(to_look_at__in=GROUPS[group][1]).select_related("mailbox").order_by("-pk")
-    if (before := request.GET.get("before", "")).isdigit():
-        rows = rows.filter(pk__lt=int(before[:18]))
+    if group not in GROUPS and group != DISMISSED:
+        group = next(
+            (slug for slug, (_, looks) in GROUPS.items() if any(counts.get(look) for look in looks)), "unplaced"
+        )
+    rows = access.mails(request.user).select_related("mailbox").order_by("-pk")
+    if group == DISMISSED:
+        rows = rows.filter(looked_at__isnull=False, to_look_at=None).exclude(state=InboundMail.State.DONE)
+    else:
+        rows = rows.filter(to_look_at__in=GROUPS[group][1])
+    if (before := whole(request.GET.get("before", ""))) is not None:
+        rows = rows.filter(pk__lt=before)
     found = list(rows[: PAGE + 1])
     shown = found[:PAGE]
 
@@ -57,7 +67,9 @@ def to_look_at(request: HttpRequest) -> HttpResponse:
         "tabs": [
             (title, link(group=slug), slug == group, sum(counts.get(look, 0) for look in looks))
             for slug, (title, looks) in GROUPS.items()
-        ],
+        ]
+        + [("Dismissed", link(group=DISMISSED), group == DISMISSED, 0)],
+        "newest": shown[0].pk if shown else "",
         "group": group,
         "rows": [(mail, why(mail)) for mail in shown],
         "older": link(group=group, before=str(shown[-1].pk)) if len(found) > PAGE else "",
@@ -72,28 +84,26 @@ def decide(request: HttpRequest) -> HttpResponse:
     assert access.is_staff(request.user)
     group = request.POST.get("group", "")
     looks = GROUPS[group][1] if group in GROUPS else ()
-    waiting = InboundMail.objects.filter(to_look_at__isnull=False)
-    pks = [int(pk) for pk in request.POST.getlist("mail") if pk.isdigit()][:AT_ONCE]
+    there = access.mails(request.user)
+    waiting = there.filter(to_look_at__isnull=False)
+    lying = there.filter(looked_at__isnull=False) if group == DISMISSED else waiting
+    # What has come since the page was made has been seen by nobody.
+    shown = waiting.filter(to_look_at__in=looks, pk__lte=whole(request.POST.get("newest", "")) or 0)
+    pks = [pk for ticked in request.POST.getlist("mail")[:AT_ONCE] if (pk := whole(ticked)) is not None]
     deed = request.POST.get("do", "")
     name, _, one = deed.partition("-")
-    if one.isdigit():
-        pks = [int(one)]
+    if one:
+        pks = [pk for pk in [whole(one)] if pk is not None]
     deeds: dict[str, Callable[[], str]] = {
-        "ticket": lambda: _tickets(store.requeue(waiting.filter(pk__in=pks), force=True)),
+        "ticket": lambda: _tickets(store.requeue(lying.filter(pk__in=pks), force=True)),
         "dismiss": lambda: _dismissed(store.dismiss(waiting.filter(pk__in=pks), by=str(request.user))),
-        "all": lambda: _dismissed(store.dismiss(waiting.filter(to_look_at__in=looks), by=str(request.user))),
+        "all": lambda: _dismissed(store.dismiss(shown, by=str(request.user))),
     }
     if name not in deeds or (name != "all" and not pks):
         messages.warning(request, "Tick some mail first.")
     else:
         messages.success(request, deeds[name]())
     return redirect(f"{reverse('admin:to_look_at')}?{urlencode({'group': group})}")
-
-
-def count() -> int:
-    """How many somebody should read."""
-    counts = ledger.to_look_at()
-    return sum(counts.get(look, 0) for look in GROUPS["unplaced"][1])
 
 
 def why(mail: InboundMail) -> str:
@@ -108,4 +118,6 @@ def _tickets(number: int) -> str:
 
 
 def _dismissed(number: int) -> str:
-    return f"{number} mail{'s' if number != 1 else ''} dismissed. They stay under Incoming."
+    return (
+        f"{number} mails dismissed. They are under Dismissed." if number != 1 else "Dismissed. It is under Dismissed."
+    )

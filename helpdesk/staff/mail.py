@@ -16,6 +16,7 @@ from helpdesk import access, ledger
 from helpdesk.downloads import download
 from helpdesk.kinds import KINDS
 from helpdesk.staff import look
+from helpdesk.staff.numbers import whole
 from inbound import readers, store
 from inbound.addresses import KIND_HEADER
 from inbound.models import InboundMail
@@ -51,7 +52,7 @@ def _words(mail: InboundMail, raw: bytes) -> str:
         return ""
     envelope = Envelope(mail.mail_from, tuple(map(str, mail.rcpt_to)))
     try:
-        reading = readers.read(raw, envelope, (), signed_path=False)
+        reading = readers.read(raw, envelope, ())
     except (readers.Unreadable, OSError):
         return ""
     return "\n\n".join(filter(None, (reading.text, reading.quoted_text)))[:SHOWN_WORDS]
@@ -126,7 +127,7 @@ def sent_mail_file(request: HttpRequest, name: str) -> HttpResponse:
 def _mail(request: HttpRequest, pk: int) -> InboundMail:
     if not access.is_staff(request.user):
         raise Http404
-    return get_object_or_404(InboundMail.objects.select_related("mailbox", "raw"), pk=pk)
+    return get_object_or_404(access.mails(request.user).select_related("mailbox", "raw"), pk=pk)
 
 
 def _admins_only(request: HttpRequest) -> None:
@@ -141,7 +142,7 @@ def _folder() -> Path:
 @require_GET
 def ledger_page(request: HttpRequest) -> HttpResponse:
     """What arrived, by mailbox and day, and where it ended."""
-    days = int(found) if (found := request.GET.get("days", "")).isdigit() and 0 < int(found) <= 366 else 14
+    days = min(whole(request.GET.get("days", "")) or 14, 366)
     rows = ledger.lines(days)
     total = ledger.totals(rows)
     context = {

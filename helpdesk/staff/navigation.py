@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
-from helpdesk import access
-from helpdesk.staff import look, queues
+from helpdesk import access, ledger
+from helpdesk.staff import queues
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
 
 def _to_look_at() -> dict[str, Any]:
     item: dict[str, Any] = {"title": "To look at", "icon": "visibility", "link": reverse("admin:to_look_at")}
-    if number := look.count():
+    if number := ledger.to_read():
         item |= {"badge": str(number), "badge_variant": "warning"}
     return item
 

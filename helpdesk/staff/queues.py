@@ -1,7 +1,7 @@
 """The queues of the ticket list, their filters, and paging that is as fast on the last page as on the first."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from helpdesk import access, search
-from helpdesk.models import Category, Person, Team, Ticket
+from helpdesk.models import Category, Comment, Person, Team, Ticket
+from helpdesk.staff.numbers import whole
 
 PAGE = 30
 COUNT_CAP = 100  # an exact count of a million rows would cost more than the page
@@ -60,7 +61,9 @@ def page(me: Person, query: Mapping[str, str]) -> Page:
     words = query.get("q", "").strip()[:200]
     queue = BY_SLUG.get(query.get("queue", ""), BY_SLUG["all"] if words else BY_SLUG["unsolved"])
     rows = queue.narrow(access.tickets(me), me)
-    filters = {name: query.get(name, "") for name in ("priority", "assignee", "team") if query.get(name, "").isdigit()}
+    filters = {
+        name: query.get(name, "") for name in ("priority", "assignee", "team") if whole(query.get(name, "")) is not None
+    }
     if "priority" in filters:
         rows = rows.filter(priority=int(filters["priority"]))
     if "assignee" in filters:
@@ -70,7 +73,22 @@ def page(me: Person, query: Mapping[str, str]) -> Page:
     if words:
         rows = rows.filter(_matches(words))
         filters["q"] = words
-    return _keyset(rows, queue, filters, query)
+    found = _keyset(rows, queue, filters, query)
+    if queue.slug == "held":
+        _say_who_waits(found.tickets)
+    return found
+
+
+def _say_who_waits(tickets: Iterable[Ticket]) -> None:
+    """Whose mail is held in each, and why: one query for the page."""
+    waiting = Comment.objects.filter(
+        ticket__in=tickets, visibility=Comment.Visibility.HELD, rejected_at=None
+    ).select_related("author")  # fmt: skip
+    who: dict[int, list[str]] = {}
+    for comment in waiting.defer("text", "html", "quoted_text", "quoted_html").order_by("id"):
+        who.setdefault(comment.ticket_id, []).append(f"{comment.author} waits: {comment.held_reason}")
+    for ticket in tickets:
+        ticket.who_waits = who.get(ticket.pk, [])  # type: ignore[attr-defined]
 
 
 def count(me: Person, queue: Queue) -> str:

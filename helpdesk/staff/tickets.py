@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from helpdesk import access, actions, routing
 from helpdesk.models import Person, Ticket
 from helpdesk.staff import queues
+from helpdesk.staff.numbers import whole
 
 MAX_BULK = 200
 
@@ -47,7 +48,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("back", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = reverse("admin:tickets")
-    pks = [int(pk) for pk in request.POST.getlist("ticket") if pk.isdigit()][:MAX_BULK]
+    pks = [pk for ticked in request.POST.getlist("ticket")[:MAX_BULK] if (pk := whole(ticked)) is not None]
     assignee, status = request.POST.get("assignee", ""), request.POST.get("status", "")
     if not pks or not (assignee or status):
         messages.warning(request, "Tick some tickets, and choose an agent or a status.")
@@ -73,8 +74,8 @@ def _change(ticket: Ticket, assignee: str, status: str, actor: Person) -> bool:
     changed = False
     if assignee == "none":
         changed |= actions.assign(ticket, None, actor=actor)
-    elif assignee.isdigit():
-        agent = access.staff().filter(pk=int(assignee)).first()
+    elif (chosen := whole(assignee)) is not None:
+        agent = access.staff().filter(pk=chosen).first()
         if agent is None:
             raise actions.Refused("There is no such agent.", "assignee")
         changed |= actions.assign(ticket, agent, actor=actor)

@@ -67,8 +67,9 @@ def classify(parsed: ParsedMail, envelope: Envelope, ours: Collection[str], *, s
     if reason := _auto_reply(parsed, envelope):
         return Verdict(Kind.AUTO_REPLY, *reason)
     by_our_list = _is_our_list(parsed, ours)
-    if not by_our_list and (list_id := parsed.header("list-id") or parsed.header("list-post")):
-        return Verdict(Kind.LIST, "list-header", list_id[:200])
+    in_list = parsed.header("list-id") or parsed.header("list-post") or parsed.header("precedence").lower() == "list"
+    if in_list and not by_our_list:
+        return Verdict(Kind.LIST, "list-header", str(in_list)[:200])
     if reason := _automatic(parsed, envelope, ours, by_our_list=by_our_list):
         return Verdict(Kind.AUTOMATIC, *reason)
     if reason := _wants_no_answer(parsed):
@@ -85,24 +86,29 @@ def _bounce(parsed: ParsedMail, envelope: Envelope, *, signed_path: bool) -> Ver
             return Verdict(Kind.BOUNCE, "delivery-status-report", content_type[:120])
     if _has_part(parsed, "message/feedback-report"):
         return None
-    if failed := parsed.header("x-failed-recipients"):
-        return Verdict(Kind.BOUNCE, "failed-recipients-header", failed[:200])
-    from_daemon, machine = _from_daemon(parsed), _machine_made(parsed, envelope)
+    from_daemon, machine = _from_daemon(parsed, envelope), _machine_made(parsed, envelope)
+    if machine and (failed := parsed.header("x-failed-recipients")):
+        return Verdict(
+            Kind.BOUNCE, "failed-recipients-header", failed[:200], is_sure=_returns_mail(parsed, strictly=True)
+        )
     if machine and _has_part(parsed, *_STATUS_PARTS):
         return Verdict(Kind.BOUNCE, "delivery-status-part", machine)
     if not (machine or signed_path) or (_auto_reply(parsed, envelope) and not from_daemon):
         return None
     subject = _BOUNCE_SUBJECTS.search(parsed.subject)
     words = subject[0] if subject else _speaks_of_failure(parsed.text)
-    if signed_path and (words or machine == "null sender"):
-        return Verdict(Kind.BOUNCE, "signed-return-path", words, is_sure=bool(machine))
     returns = _returns_mail(parsed)
-    if returns and machine == "null sender":
+    # Quoting looks like returned mail; a part of its own, or the lines of servers, is what reports have.
+    null = _null_sender(parsed, envelope)
+    sure = null and _returns_mail(parsed, strictly=True)
+    if signed_path and machine and (words or null):
+        return Verdict(Kind.BOUNCE, "signed-return-path", words, is_sure=sure)
+    if sure:
         return Verdict(Kind.BOUNCE, "returned-mail", machine)
-    if not words or _AUTO_SUBJECTS.match(parsed.subject):
+    if not machine or not words or _AUTO_SUBJECTS.match(parsed.subject):
         return None
     if from_daemon or (subject and returns):
-        return Verdict(Kind.BOUNCE, "mail-daemon" if from_daemon else "returned-mail", machine, is_sure=returns)
+        return Verdict(Kind.BOUNCE, "mail-daemon" if from_daemon else "returned-mail", machine, is_sure=False)
     return None
 
 
@@ -111,7 +117,7 @@ _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 
 def _machine_made(parsed: ParsedMail, envelope: Envelope) -> str:
     """The sign that no person's mail program made this, or ""."""
-    if _from_daemon(parsed):
+    if _from_daemon(parsed, envelope):
         return parsed.from_.address or parsed.from_.name
     if _null_sender(parsed, envelope):
         return "null sender"
@@ -175,7 +181,7 @@ def _automatic(
     if submitted and submitted != "no":
         return "auto-submitted", submitted
     precedence = parsed.header("precedence").lower()
-    if precedence in {"bulk", "junk"} or (precedence == "list" and not by_our_list):
+    if precedence in {"bulk", "junk"}:
         return "precedence", precedence
     if _has_part(parsed, "message/disposition-notification") or "disposition-notification" in parsed.header(
         "content-type"
@@ -191,7 +197,7 @@ def _automatic(
         return "null-sender", ""
     if names_a_form(parsed, ours):
         return None  # a form speaks for the person whom it names
-    if _AUTO_LOCAL_PARTS.match(parsed.from_.address) or _from_daemon(parsed):
+    if _AUTO_LOCAL_PARTS.match(parsed.from_.address) or _from_daemon(parsed, envelope):
         return "no-reply-address", parsed.from_.address
     return None
 
@@ -205,9 +211,14 @@ def _has_part(parsed: ParsedMail, *kinds: str) -> bool:
     return any(attachment.content_type in kinds for attachment in parsed.attachments)
 
 
-def _from_daemon(parsed: ParsedMail) -> bool:
+def _from_daemon(parsed: ParsedMail, envelope: Envelope) -> bool:
+    """By its address; by its name only where nobody could answer: system administrators are people."""
     local = parsed.from_.address.partition("@")[0]
-    return bool(_DAEMONS.match(local)) or bool(_DAEMON_NAMES.search(parsed.from_.name))
+    if _DAEMONS.match(local):
+        return True
+    return bool(_DAEMON_NAMES.search(parsed.from_.name)) and (
+        not parsed.from_.address or _null_sender(parsed, envelope)
+    )
 
 
 def _null_sender(parsed: ParsedMail, envelope: Envelope) -> bool:
@@ -236,8 +247,15 @@ def _speaks_of_failure(text: str) -> str:
     return found[0][:100] if found else ""
 
 
-def _returns_mail(parsed: ParsedMail) -> bool:
-    """Whether the mail carries (part of) the mail that failed."""
+def _returns_mail(parsed: ParsedMail, *, strictly: bool = False) -> bool:
+    """Whether the mail carries (part of) the mail that failed. `strictly`: as a part of its own, or with the lines that
+    servers write; not as people's mail programs quote."""
     if _has_part(parsed, "message/rfc822", "text/rfc822-headers", "message/partial", "message/global"):
         return True
-    return bool(_RETURNED.search(parsed.text[:50_000]))
+    return bool((_RETURNED_BY_SERVERS if strictly else _RETURNED).search(parsed.text[:50_000]))
+
+
+_RETURNED_BY_SERVERS = re.compile(
+    r"^[ \t>]*+(?:Received|Message-ID|Return-Path)\s?:[ \t]?\S.*+\n(?:.*+\n){0,20}?[ \t>]*+(?:Subject|To|Date|Message-ID|From)\s?:",
+    re.IGNORECASE | re.MULTILINE,
+)

@@ -243,9 +243,14 @@ def _address(item: str) -> Address | None:
     spec = text(spec).replace(" ", "") if '"' not in spec else text(spec)
     spec = spec.removeprefix("mailto:").rpartition(":")[2] if spec.startswith("@") else spec.removeprefix("mailto:")
     spec = spec.strip("<>.,;'")
-    if "@" not in spec or len(spec) > MAX_ADDRESS:
+    if "@" not in spec or len(spec) > MAX_ADDRESS or _looks_like_ascii(spec):
         return None
     return Address(spec.lower(), text(name).strip("'\" ")[:200])
+
+
+def _looks_like_ascii(spec: str) -> bool:
+    """Whether a letter of it is ASCII only in lower case, as the Kelvin sign is: it would be somebody else's address."""
+    return not spec.isascii() and any(char.lower().isascii() and not char.isascii() for char in spec)
 
 
 def _spec_and_name(item: str) -> tuple[str, str]:

@@ -76,7 +76,8 @@ def split(text: str, html: str) -> Split:
     much to be shown as such is left to its text."""
     root = read_html(html)
     new_html, quoted_html, from_html = write_html(root) if root is not None else "", "", None
-    if root is not None and (node := _first_quote(root)) is not None:
+    node = _first_quote(root) if root is not None else None
+    if root is not None and node is not None:
         new, quoted = _cut(root, node)
         from_html = element_to_text(new)
         if from_html:
@@ -84,6 +85,9 @@ def split(text: str, html: str) -> Split:
     if root is not None and from_html and quoted_html and element_to_text(root).split() == text.split():
         # There was no text part: the tree knows better than the lines made from it.
         return Split(from_html, element_to_text(quoted), new_html, quoted_html)
+    if root is not None and node is None and _is_answered_below(root) and element_to_text(root).split() == text.split():
+        # The lines made from the tree have no marks: everything below the attribution would be taken for a quotation.
+        return Split(text, "", new_html, "")
     new_text, quoted_text = split_text(text)
     if from_html and quoted_html and len(new_text) > len(from_html) + 20:
         new_text, quoted_text = from_html, text
@@ -286,6 +290,11 @@ def _first_quote(root: lxml.html.HtmlElement) -> lxml.html.HtmlElement | None:
     return _attribution_before(node)
 
 
+def _is_answered_below(root: lxml.html.HtmlElement) -> bool:
+    found = root.xpath(_FIND_QUOTE)
+    return any(node.xpath(_IS_CONTAINER) and _text_after(node) for node in found[:20])
+
+
 def _text_after(node: lxml.html.HtmlElement) -> bool:
     """Whether anything readable follows `node` that is not a quotation itself."""
     current: lxml.html.HtmlElement | None = node
@@ -326,7 +335,8 @@ def _cut(
             parent.remove(sibling)
         current.tail = None
         current = parent
-    cut.getparent().remove(cut)
+    if (parent := cut.getparent()) is not None:
+        parent.remove(cut)
     current = _at(after, place)
     while (parent := current.getparent()) is not None:
         for sibling in list(current.itersiblings(preceding=True)):

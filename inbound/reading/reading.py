@@ -1,5 +1,6 @@
 """Everything that is understood of one mail, from its bytes and its envelope alone."""
 
+import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -23,6 +24,8 @@ from inbound.reading.message import (
 from inbound.reading.parse import parse
 from inbound.reading.sender import Sender, who_writes
 
+MAX_TEXT = 200_000  # characters of each half of a body
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -45,7 +48,12 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
     parsed = parse(raw)
     verdict = classify(parsed, envelope, ours)
     on_return = classify(parsed, envelope, ours, signed_path=True)
-    split = quotes.split(parsed.text, parsed.html)
+    split = _split(parsed)
+    if len(split.text) > MAX_TEXT or len(split.quoted_text) > MAX_TEXT:
+        # Megabytes are no words to be read on a page: all of it is a file, and its beginning the comment.
+        whole = Attachment(len(parsed.attachments) + 10_000, "message.txt", "text/plain", parsed.text.encode())
+        parsed = replace(parsed, attachments=(*parsed.attachments, whole))
+        split = split._replace(text=split.text[:MAX_TEXT], quoted_text=split.quoted_text[:MAX_TEXT])
     return Reading(
         parsed=replace(parsed, text="", html=""),
         sender=who_writes(parsed, ours),
@@ -58,6 +66,21 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
         html=safe_html(split.html) if split.html else "",
         quoted_html=safe_html(split.quoted_html) if split.quoted_html else "",
     )
+
+
+def _split(parsed: ParsedMail) -> quotes.Split:
+    """A mail that answers nothing has no history: what looks like one is what its writer wants to show."""
+    split = quotes.split(parsed.text, parsed.html)
+    if split.quoted_html or parsed.in_reply_to or parsed.references or _ANSWERS.match(parsed.subject):
+        return split
+    return split._replace(text=parsed.text, quoted_text="") if split.quoted_text else split
+
+
+# Re: and Fwd: as mail programs of many languages write them.
+_ANSWERS = re.compile(
+    r"\s*\[?(?:re|aw|antw|antwort|sv|vs|odp|ynt|rv|res|r|ref|fwd?|wg|tr|enc|vl|rif|i|vb|pd|回复|答复|转发)\s?(?:\[\d+\])?\s?[:：]",
+    re.IGNORECASE,
+)
 
 
 def pack(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:

@@ -109,7 +109,7 @@ def test_every_mail_is_in_one_column_and_the_columns_sum_to_what_was_sent(
         sent = InboundMail.objects.filter(mailbox__address=line.mailbox, received_at__date=line.day).count()
         assert line.arrived == sum(line.cells) == sent
         assert sum(line.quarantined.values()) == line.columns["quarantined"]
-        assert line.to_look_at == line.columns["quarantined"] + line.columns["failed"]
+        assert line.to_look_at == line.columns["failed"]  # spam and reports of others are looked through now and then
     assert lines[-2].quarantined == {"spam": 4, "unknown report": 1}
     total = ledger.totals(lines)
     assert total == sum(booked.values(), Counter())

@@ -16,7 +16,10 @@ def opened(message_id: str, **headers: str) -> Ticket:
 
 
 def found(parsed: ParsedMail, *recipients: str) -> list[tuple[int, str]]:
-    return [(candidate.ticket, candidate.rule) for candidate in threads.locate(parsed, recipients).candidates]
+    return [
+        (candidate.ticket, candidate.rule)
+        for candidate in threads.locate(parsed, threads.named(parsed, recipients)).candidates
+    ]
 
 
 def mail(in_reply_to: str = "", references: str = "", to: str = SUPPORT, message_id: str = "new@x") -> ParsedMail:

@@ -109,7 +109,7 @@ def test_a_reader_that_is_killed_between_two_mails_is_replaced() -> None:
 
 def test_a_reader_that_dies_of_a_mail_is_that_mails_fault_and_replaced(as_reader: Callable[[str], None]) -> None:
     as_reader(ODD)
-    with pytest.raises(readers.TooMuch, match="its reader died of it"):
+    with pytest.raises(readers.Died, match="its reader died of it"):
         read(eml("x", subject="die"))
     assert idle() == []
     assert read(eml("after")).text == "after"
@@ -123,7 +123,7 @@ def test_one_that_is_killed_from_outside_in_the_middle_of_a_mail_is_noticed_at_o
     (pid,) = idle()
     threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()
     begin = time.monotonic()
-    with pytest.raises(readers.TooMuch, match="exit status -9"):
+    with pytest.raises(readers.Died, match="exit status -9"):
         read(eml("x", subject="sleep"))
     assert time.monotonic() - begin < readers.SECONDS
     assert read(eml("after")).text == "after"

@@ -1,7 +1,7 @@
 // Small comforts for the staff pages; every page works without them.
 document.addEventListener("change", (event) => {
   const all = event.target.closest("[data-check-all]");
-  if (all) for (const box of all.form.querySelectorAll("[name=ticket]")) box.checked = all.checked;
+  if (all) for (const box of all.form.querySelectorAll("[name=ticket], [name=mail]")) box.checked = all.checked;
 });
 
 document.addEventListener("click", (event) => {

@@ -130,7 +130,7 @@ def test_a_report_as_words_names_each_of_its_recipients() -> None:
 
 DAEMON = {"sender": "Mail Delivery System <MAILER-DAEMON@mx.example.org>"}
 FAILED = {"subject": "Undelivered Mail Returned to Sender"}
-RETURNED = "It was not delivered.\n\n> From: support@example.com\n> Subject: Re: Help\n> To: cleo@example.net\n"
+RETURNED = "It was not delivered.\n\n> Received: from a by b\n> From: support@example.com\n> Subject: Re: Help\n> To: cleo@example.net\n"
 
 
 def report_of(kind: str, part: str = "", *, outer: str = "multipart/report") -> bytes:
@@ -175,14 +175,17 @@ def test_a_status_part_is_a_machines_word_and_a_persons_attachment() -> None:
 
 
 def test_a_header_that_names_who_was_not_reached_makes_a_bounce() -> None:
-    found = judged(eml("x", x_failed_recipients="cleo@example.net"))
-    assert (told(found), found.evidence) == ((Kind.BOUNCE, "failed-recipients-header", True), "cleo@example.net")
+    found = judged(eml("x", x_failed_recipients="cleo@example.net", **DAEMON))
+    assert (told(found), found.evidence) == ((Kind.BOUNCE, "failed-recipients-header", False), "cleo@example.net")
+    assert judged(eml(RETURNED, x_failed_recipients="cleo@example.net", **DAEMON)).is_sure
+    assert kind(eml("x", x_failed_recipients="cleo@example.net")) is Kind.PERSON  # anybody can write it
 
 
 def test_a_daemons_words_are_a_sure_bounce_only_with_the_mail_that_they_return() -> None:
     assert told(judged(eml("It was not delivered.", **DAEMON))) == (Kind.BOUNCE, "mail-daemon", False)
     assert told(judged(eml("x", **FAILED, **DAEMON))) == (Kind.BOUNCE, "mail-daemon", False)
-    assert told(judged(eml(RETURNED, **DAEMON))) == (Kind.BOUNCE, "mail-daemon", True)
+    assert told(judged(eml(RETURNED, **DAEMON))) == (Kind.BOUNCE, "mail-daemon", False)
+    assert told(judged(eml(RETURNED, **DAEMON), mail_from="")) == (Kind.BOUNCE, "returned-mail", True)
     assert told(judged(eml("Your mailbox was moved to another server.", **DAEMON))) == (
         Kind.AUTOMATIC, "no-reply-address", True,
     )  # fmt: skip
@@ -193,22 +196,24 @@ def test_returned_mail_is_a_bounce_from_the_null_sender_or_with_a_subject_and_th
     returned = (Kind.BOUNCE, "returned-mail", True)
     assert told(judged(eml(RETURNED), mail_from="")) == returned
     assert told(judged(eml("x", **FAILED), mail_from="")) == (Kind.AUTOMATIC, "null-sender", True)
-    assert told(judged(eml(RETURNED, auto_submitted="auto-generated", **FAILED))) == returned
-    assert told(judged(eml(RETURNED, sender="Nobody", **FAILED))) == returned
+    by_words = (Kind.BOUNCE, "returned-mail", False)
+    assert told(judged(eml(RETURNED, auto_submitted="auto-generated", **FAILED))) == by_words
+    assert told(judged(eml(RETURNED, sender="Nobody", **FAILED))) == by_words
+    quoted = "From: Ada\nSent: Monday\nTo: Cleo\nSubject: Re: Help\n\nhi"  # as mail programs quote
+    assert not judged(eml(quoted, **FAILED), mail_from="").is_sure
     for headers in ({}, {"auto_submitted": "no"}):
         assert kind(eml(RETURNED, **FAILED, **headers)) is Kind.PERSON
     assert kind(eml(RETURNED, auto_submitted="auto-generated")) is Kind.AUTOMATIC
     assert kind(eml("x", auto_submitted="auto-generated", **FAILED)) is Kind.AUTOMATIC
 
 
-def test_at_our_return_path_words_are_a_bounce_and_a_sure_one_with_the_sign_of_a_machine() -> None:
-    words = judged(eml("User unknown"), signed_path=True)
-    assert (told(words), words.evidence) == ((Kind.BOUNCE, "signed-return-path", False), "User unknown")
-    assert judged(eml("x", **FAILED), signed_path=True).reason == "signed-return-path"
-    assert told(judged(eml("User unknown"), mail_from="", signed_path=True)) == (
-        Kind.BOUNCE, "signed-return-path", True,
-    )  # fmt: skip
-    assert told(judged(eml("x"), mail_from="", signed_path=True)) == (Kind.BOUNCE, "signed-return-path", True)
+def test_at_our_return_path_words_are_a_bounce_with_the_sign_of_a_machine() -> None:
+    assert judged(eml("User unknown"), signed_path=True).kind is Kind.PERSON
+    assert judged(eml("x", **FAILED), signed_path=True).kind is Kind.PERSON
+    by_words = (Kind.BOUNCE, "signed-return-path", False)
+    assert told(judged(eml("User unknown"), mail_from="", signed_path=True)) == by_words
+    assert told(judged(eml("x"), mail_from="", signed_path=True)) == by_words
+    assert told(judged(eml(RETURNED), mail_from="", signed_path=True)) == (Kind.BOUNCE, "signed-return-path", True)
     assert kind(eml("x")) is kind(eml("Thank you"), mail_from="a@b.c") is Kind.PERSON
     assert judged(eml("Thank you"), signed_path=True).kind is Kind.PERSON
     assert judged(eml("x", **DAEMON), signed_path=True).kind is Kind.AUTOMATIC
@@ -226,7 +231,9 @@ def test_the_mail_that_is_returned_may_be_a_part_of_its_own(part: str) -> None:
 
 
 def test_a_daemon_is_known_by_its_name_too() -> None:
-    named = judged(eml("User unknown", sender="Mail Delivery Subsystem <x@example.net>"))
+    raw = eml("User unknown", sender="Mail Delivery Subsystem <x@example.net>")
+    assert kind(raw) is Kind.PERSON  # a system administrator is a person
+    named = judged(raw, mail_from="")
     assert (told(named), named.evidence) == ((Kind.BOUNCE, "mail-daemon", False), "x@example.net")
     assert kind(eml("User unknown", sender="Cleo Postman <cleo@example.net>")) is Kind.PERSON
 
@@ -267,7 +274,7 @@ def test_each_header_of_an_automatic_reply_is_one_unless_it_says_no(name: str) -
         ({"precedence": "auto_reply"}, Kind.AUTO_REPLY, "precedence"),
         ({"precedence": "Auto-Reply"}, Kind.AUTO_REPLY, "precedence"),
         ({"precedence": "junk"}, Kind.AUTOMATIC, "precedence"),
-        ({"precedence": "list"}, Kind.AUTOMATIC, "precedence"),
+        ({"precedence": "list"}, Kind.LIST, "list-header"),
         ({"precedence": "first-class"}, Kind.PERSON, "no-sign-of-a-machine"),
         ({"precedence": "bulk", "subject": "Out of office"}, Kind.AUTO_REPLY, "precedence-and-subject"),
         ({"precedence": "Junk", "subject": "Out of office"}, Kind.AUTO_REPLY, "precedence-and-subject"),
