@@ -444,7 +444,10 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
         }
     )
     sender = met.pop(written_by.address)
-    content = _content(mail, stored)
+    opens = decided.do == "open"
+    content = _content(
+        mail, stored, is_automatic=mail.verdict.kind is not Kind.PERSON if opens else _is_machines(mail.verdict)
+    )
     if decided.do == "open":
         _, comment = actions.open_ticket(
             requester=sender, mailbox=mail.row.mailbox, subject=mail.parsed.subject, content=content,
@@ -466,7 +469,7 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
     return comment
 
 
-def _content(mail: Received, stored: dict[int, str]) -> Content:
+def _content(mail: Received, stored: dict[int, str], *, is_automatic: bool) -> Content:
     parsed, reading = mail.parsed, mail.reading
     return Content(
         text=reading.text,
@@ -478,14 +481,14 @@ def _content(mail: Received, stored: dict[int, str]) -> Content:
             for a in parsed.attachments
             if a.part in stored
         ),
-        is_automatic=_is_machines(mail.verdict),
+        is_automatic=is_automatic,
         mail=mail.row,
         created_at=_written_at(mail),
     )
 
 
 def _is_machines(verdict: Verdict) -> bool:
-    """Whether nobody waits for an answer. What comes by a list or in bulk gets no automatic mail, and may be a person's."""
+    """Whether nobody waits for an answer, in a ticket that is there already. What comes by a list or in bulk gets no automatic mail, and may be a person's."""
     by_people = verdict.kind is Kind.AUTOMATIC and verdict.reason in {"bulk-mail", "no-reply-address"}
     return verdict.kind not in {Kind.PERSON, Kind.LIST} and not by_people
 

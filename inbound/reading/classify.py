@@ -102,7 +102,7 @@ def _bounce(parsed: ParsedMail, envelope: Envelope, *, signed_path: bool) -> Ver
     null = _null_sender(parsed, envelope)
     sure = null and _returns_mail(parsed, strictly=True)
     if signed_path and machine and (words or null):
-        return Verdict(Kind.BOUNCE, "signed-return-path", words, is_sure=sure)
+        return Verdict(Kind.BOUNCE, "signed-return-path", words, is_sure=null and (sure or bool(words)))
     if sure:
         return Verdict(Kind.BOUNCE, "returned-mail", machine)
     if not machine or not words or _AUTO_SUBJECTS.match(parsed.subject):

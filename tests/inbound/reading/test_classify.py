@@ -210,9 +210,10 @@ def test_returned_mail_is_a_bounce_from_the_null_sender_or_with_a_subject_and_th
 def test_at_our_return_path_words_are_a_bounce_with_the_sign_of_a_machine() -> None:
     assert judged(eml("User unknown"), signed_path=True).kind is Kind.PERSON
     assert judged(eml("x", **FAILED), signed_path=True).kind is Kind.PERSON
-    by_words = (Kind.BOUNCE, "signed-return-path", False)
-    assert told(judged(eml("User unknown"), mail_from="", signed_path=True)) == by_words
-    assert told(judged(eml("x"), mail_from="", signed_path=True)) == by_words
+    at_path = "signed-return-path"
+    assert told(judged(eml("User unknown"), mail_from="", signed_path=True)) == (Kind.BOUNCE, at_path, True)
+    assert told(judged(eml("x"), mail_from="", signed_path=True)) == (Kind.BOUNCE, at_path, False)
+    assert told(judged(eml("User unknown", **DAEMON), signed_path=True)) == (Kind.BOUNCE, at_path, False)
     assert told(judged(eml(RETURNED), mail_from="", signed_path=True)) == (Kind.BOUNCE, "signed-return-path", True)
     assert kind(eml("x")) is kind(eml("Thank you"), mail_from="a@b.c") is Kind.PERSON
     assert judged(eml("Thank you"), signed_path=True).kind is Kind.PERSON
