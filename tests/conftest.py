@@ -49,7 +49,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-LONGEST = ["test_postgres", "test_compose", "test_imap_many", "test_portal_browser", "test_api_at_once", "test_serve"]
+LONGEST = [
+    "test_compose", "test_imap_many", "test_postgres", "test_serve", "test_postfix", "test_portal_browser", "test_deadline",
+    "test_imap", "test_watchdog", "test_api_at_once", "test_linear", "test_heard", "test_hostile", "test_ingest_mbox",
+    "test_every_way_in", "test_outbox",
+]  # fmt: skip
 
 
 @pytest.hookimpl(trylast=True)  # pytest-django sorts, too

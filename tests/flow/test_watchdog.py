@@ -18,6 +18,9 @@ from tests.flow.test_serve import ROOT, Served
 from tests.mail import eml
 from tests.services import migrated_sqlite, redis, wait_for
 
+# Minutes of a process that hangs: WATCHDOG_RUNS=all is the full length.
+LONG = pytest.mark.skipif(os.environ.get("WATCHDOG_RUNS") != "all", reason="WATCHDOG_RUNS=all runs it")
+
 
 def health(served: Served) -> dict[str, object]:
     try:
@@ -59,6 +62,7 @@ def test_serve_ends_with_an_error_when_a_worker_does_not_come_back_and_health_na
     assert served.rows("select state, attempts from inbound_inboundmail where id = 2") == [("received", 1)]
 
 
+@LONG
 def test_serve_ends_when_a_worker_keeps_the_interpreter_to_itself(tmp_path: Path) -> None:
     served = hanging(tmp_path)
     served.send(eml("x", subject="Compute for ever", message_id="stuck@x"))
@@ -66,6 +70,7 @@ def test_serve_ends_when_a_worker_keeps_the_interpreter_to_itself(tmp_path: Path
     assert "in hangs" in (tmp_path / "log").read_text()
 
 
+@LONG
 def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(tmp_path: Path) -> None:
     served = hanging(tmp_path)
     try:
@@ -84,7 +89,7 @@ def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(
         served.kill()
 
 
-@pytest.mark.parametrize("subject", ["Wait for ever", "Compute for ever"])
+@pytest.mark.parametrize("subject", ["Wait for ever", pytest.param("Compute for ever", marks=LONG)])
 def test_a_process_of_a_worker_of_its_own_is_killed_and_the_others_go_on(subject: str, tmp_path: Path) -> None:
     migrated_sqlite(tmp_path / "var")
     with redis() as broker:
