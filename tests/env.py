@@ -24,4 +24,4 @@ atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: object) -> int:
     """Many tests wait for a server to start, or to be killed and come back."""
-    return 1 + (os.cpu_count() or 1)
+    return 2 + (os.cpu_count() or 1)

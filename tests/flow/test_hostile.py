@@ -22,7 +22,7 @@ from tests.flow.test_serve import Served
 from tests.mail import eml
 from tests.services import wait_for
 
-HOSTILE_MAILS = int(os.environ.get("HOSTILE_MAILS", "40"))
+HOSTILE_MAILS = int(os.environ.get("HOSTILE_MAILS", "30"))
 ORDINARY_MAILS = max(20, HOSTILE_MAILS // 4)
 ANSWERED_WITHIN, SHOWN_WITHIN = 5.0, 2.0  # seconds
 MOST_MEMORY = 600_000_000  # bytes: the process and its readers together

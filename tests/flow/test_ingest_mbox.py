@@ -31,7 +31,7 @@ from tests.mail import SUPPORT, agent, customer, eml, mailbox, receive, ticket_o
 from tests.services import migrated_sqlite, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-MESSAGES = int(os.environ.get("MBOX_MESSAGES", "1500"))
+MESSAGES = int(os.environ.get("MBOX_MESSAGES", "800"))
 
 
 class Manage:

@@ -62,7 +62,7 @@ def test_ordinary_mail_loses_no_word_whatever_its_words_are(language: str) -> No
 def test_ordinary_replies_by_a_participant_are_comments_and_no_answer_is_taken_for_bounced(language: str) -> None:
     ticket = ticket_of(receive(eml("Hello", message_id="first@x")))
     answer = sent(ticket)
-    for number, mail in enumerate([mail for mail in ORDINARY_MAIL if mail["lang"] == language][::3]):
+    for number, mail in enumerate([mail for mail in ORDINARY_MAIL if mail["lang"] == language][::5]):
         raw = eml(mail["text"], subject=mail["subject"], message_id=f"{number}@o", in_reply_to=f"<{answer.message_id}>")
         row = receive(raw, rcpt=bounce_address(SUPPORT, answer.pk) if number % 7 == 0 else SUPPORT)
         assert (row.state, row.reason, row.ticket_number) == ("done", "comment", ticket.pk), mail
