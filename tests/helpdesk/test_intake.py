@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from helpdesk import actions, intake
@@ -539,3 +540,12 @@ def test_an_archive_keeps_its_dates_tells_nobody_and_knows_its_agents() -> None:
 def test_mail_that_comes_in_has_the_time_of_its_arrival_whatever_date_it_names() -> None:
     row = receive(eml("x", date="Tue, 06 May 2014 10:00:00 +0200"))
     assert ticket_of(row).comments.get().created_at == row.received_at
+
+
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="PostgreSQL knows how many rows there are, and reads few of them"
+)
+def test_copies_are_looked_for_by_their_id_and_not_among_all_that_is_done() -> None:
+    plan = intake._others(0).filter(message_id="a@x", from_address="b@c.dd", body_sha256="e")[:5].explain()
+    assert "inbound_mail_message_id" in plan
+    assert "sha256" in intake._others(0).filter(sha256="e", received_at__gt=timezone.now())[:1].explain()
