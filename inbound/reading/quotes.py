@@ -29,6 +29,7 @@ _BEGINS = re.compile(
 )
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w.-]{1,255}")
 _DATED = re.compile(r"\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}.{0,150}<[\w.+-]{1,64}+@[\w.-]{1,255}>\s?[:：]?$")
+# These two are asked of folded lines of MAX_DIVIDER characters at the most, and of nothing longer.
 _DIVIDER = re.compile(
     r"""(?:
       [-_=~]{2,}+\s?(?:Original\ (?:Message|Appointment)|Forwarded\ [Mm]essage|Urspr(?:ü|ue)ngliche\ Nachricht|Weitergeleitete\ Nachricht
