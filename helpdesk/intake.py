@@ -83,7 +83,6 @@ class Plan:
     outbound: int | None = None
     look: str | None = None  # the group of "To look at" in which a quarantined mail lies
     evidence: Evidence = field(default_factory=dict)
-    sender: Person | None = None  # who is known under the mail's address
 
     @property
     def target(self) -> tuple[str, int | None]:
@@ -372,7 +371,7 @@ _blocked = Prepared(
 
 def _into_a_ticket(mail: Received) -> Plan:
     sender = people.find(mail.sender.address) if mail.sender.address else None
-    return replace(_from(sender, mail), sender=sender)
+    return _from(sender, mail)
 
 
 def _from(sender: Person | None, mail: Received) -> Plan:
@@ -488,7 +487,8 @@ def _content(mail: Received, stored: dict[int, str], *, is_automatic: bool) -> C
 
 
 def _is_machines(verdict: Verdict) -> bool:
-    """Whether nobody waits for an answer, in a ticket that is there already. What comes by a list or in bulk gets no automatic mail, and may be a person's."""
+    """Whether nobody waits for an answer, in a ticket that is there already. What comes by a list or in bulk gets no
+    automatic mail, and may be a person's."""
     by_people = verdict.kind is Kind.AUTOMATIC and verdict.reason in {"bulk-mail", "no-reply-address"}
     return verdict.kind not in {Kind.PERSON, Kind.LIST} and not by_people
 

@@ -144,6 +144,7 @@ class InboundMail(models.Model):
             models.Index(fields=["state", "-id"], name="inbound_mail_state"),
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),
             models.Index(fields=["mailbox", "received_at"], name="inbound_mail_ledger"),
+            models.Index(fields=["-id"], condition=models.Q(looked_at__isnull=False), name="inbound_mail_looked_at"),
             models.Index(
                 fields=["to_look_at", "-id"],
                 condition=models.Q(to_look_at__isnull=False),

@@ -75,5 +75,9 @@ class Migration(migrations.Migration):
             model_name='inboundmail',
             index=models.Index(condition=models.Q(('to_look_at__isnull', False)), fields=['to_look_at', '-id'], name='inbound_mail_to_look_at'),
         ),
+        migrations.AddIndex(
+            model_name='inboundmail',
+            index=models.Index(condition=models.Q(('looked_at__isnull', False)), fields=['-id'], name='inbound_mail_looked_at'),
+        ),
         migrations.RunPython(nobody_is_dropped, migrations.RunPython.noop),
     ]
