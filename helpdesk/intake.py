@@ -5,6 +5,7 @@ the outbox rows, so "done" and "the ticket exists" cannot disagree; a dry run is
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,15 +14,18 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from helpdesk import actions, delivery, participants, people, threads
+from helpdesk import access, actions, delivery, participants, people, senders, threads
 from helpdesk.actions import Content, File
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
-from inbound import readers, store
+from inbound import proving, readers, store
 from inbound.addresses import MARK_HEADER, Bounce, read_own_mark, read_token
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
+from inbound.reading.forwarded import Forwarded
 from inbound.reading.message import Address, Attachment, DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
+from inbound.reading.proof import Proof
+from inbound.reading.proof import Verdict as Proven
 from inbound.reading.reading import Reading
 from inbound.reading.sender import FORM, FROM, NOBODY, Sender, is_ours
 
@@ -29,6 +33,7 @@ WAIT_FOR_PARENT = timedelta(minutes=2)
 SAME_BYTES_WITHIN = timedelta(days=1)
 SIGNED_PATH = "signed return path"
 SAME_BYTES = "same bytes within a day"
+WRITES = {"open", "comment", "answer", "note", "hold"}  # what a mail can do to a ticket
 
 State, Look = InboundMail.State, InboundMail.Look
 
@@ -41,6 +46,7 @@ class Received:
     reading: Reading
     ours: frozenset[str]  # our mailbox addresses
     named: tuple[str, ...]  # whom it is for, by its envelope and by itself: see threads.named
+    proof: Proof  # whether its From is who it says
 
     @property
     def parsed(self) -> ParsedMail:
@@ -54,6 +60,14 @@ class Received:
         return self.reading.verdict
 
     @property
+    def files(self) -> tuple[Attachment, ...]:
+        """What is kept of it as files: of a mail that is handed on attached, that mail's own."""
+        original = self.reading.forwarded
+        if original is None or not original.part:
+            return self.parsed.attachments
+        return (*self.parsed.attachments, *original.files)
+
+    @property
     def report(self) -> DeliveryReport | None:
         return self.reading.report
 
@@ -61,6 +75,15 @@ class Received:
     def sender(self) -> Address:
         """Who has written it, as far as it says; its address is "" where that is nobody."""
         return Address("") if self.reading.sender.by == NOBODY else self.reading.sender.address
+
+    def says(self, person: Person | None) -> senders.Sender:
+        """Who it says has written it, and what is known about that."""
+        proof = self.proof
+        if self.reading.sender.by != FROM and proof.verdict is Proven.AUTHENTICATED:
+            # Its From is proven; who writes behind that is not.
+            proof = replace(proof, verdict=Proven.UNKNOWN, why="another address than its From has written it")
+        is_for_us = any(is_ours(found.address, self.ours) for found in (*self.parsed.to, *self.parsed.cc))
+        return senders.Sender(self.sender.address, person, proof, is_for_us, self.row.received_at)
 
     @property
     def recipients(self) -> list[str]:
@@ -71,8 +94,8 @@ class Received:
 class Plan:
     """What is to be done with a mail, and the evidence for it.
 
-    `do` is open, comment, hold, bounce, ignore (a duplicate, or our own mail), quarantine or wait. `ticket` is the ticket written to
-    (comment, hold), or continued by a new one (open).
+    `do` is open, comment, answer or note (an agent's mail), hold, bounce, ignore (a duplicate, or our own mail), quarantine
+    or wait. `ticket` is the ticket written to (comment, answer, note, hold), or continued by a new one (open).
     """
 
     do: str
@@ -82,6 +105,7 @@ class Plan:
     waiting_for: str = ""
     outbound: int | None = None
     look: str | None = None  # the group of "To look at" in which a quarantined mail lies
+    would_hold: str = ""  # what the policy about senders would have done, where it only looks on
     evidence: Evidence = field(default_factory=dict)
 
     @property
@@ -89,9 +113,9 @@ class Plan:
         return self.do, self.ticket
 
 
-def read(row: InboundMail, raw: bytes, *, apart: bool = False) -> Received:
-    """What the mail says, read in a process of its own. Raises `inbound.readers`' errors; needs no database but for the
-    list of our mailboxes."""
+def read(row: InboundMail, raw: bytes, *, apart: bool = False, hurried: bool = False) -> Received:
+    """What the mail says, read in a process of its own, and whether it is from whom it says, for which the DNS is asked.
+    Raises the errors of `inbound.readers` and `inbound.proving`; needs no database but for the list of our mailboxes."""
     ours = _our_addresses()
     rcpt_tos = tuple(str(recipient) for recipient in row.rcpt_to)
     envelope = Envelope(row.mail_from, rcpt_tos, row.client)
@@ -101,7 +125,8 @@ def read(row: InboundMail, raw: bytes, *, apart: bool = False) -> Received:
         if not row.force:
             raise
         reading = _unread(row, raw, str(error))
-    return Received(row, reading, ours, threads.named(reading.parsed, rcpt_tos))
+    proof = proving.prove(row, raw, reading, hurried=hurried)
+    return Received(row, reading, ours, threads.named(reading.parsed, rcpt_tos), proof)
 
 
 def _unread(row: InboundMail, raw: bytes, why: str) -> Reading:
@@ -153,7 +178,10 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
         "evidence": decided.evidence,
         "reason": decided.reason,
         "ticket_number": decided.ticket,
+        "proof": proving.pack(mail.proof),
+        "would_hold": decided.would_hold[:200] or None,
     }
+    senders.remember(mail.says(None))
     if decided.do == "ignore":
         outcome["state"] = State.IGNORED
         _count_again(mail, decided)
@@ -267,7 +295,7 @@ def _others(pk: int) -> "QuerySet[InboundMail]":
     others = InboundMail.objects.exclude(pk=pk).exclude(
         state__in=[found for found in State.values if found != State.DONE]
     )
-    return others.filter(reason__in=["open", "comment", "hold"]).order_by("pk")
+    return others.filter(reason__in=["open", "comment", "answer", "note", "hold"]).order_by("pk")
 
 
 _SEEN = ("pk", "mailbox", "ticket_number")
@@ -374,7 +402,7 @@ def _into_a_ticket(mail: Received) -> Plan:
     return _from(sender, mail)
 
 
-def _from(sender: Person | None, mail: Received) -> Plan:
+def _from(person: Person | None, mail: Received) -> Plan:
     # What is done is judged again by what was there before it, and not by what it left itself.
     done = mail.row.state == State.DONE and mail.row.ticket_number
     before = threads.left_by(mail.parsed, mail.row.ticket_number or 0) if done else threads.LATEST
@@ -383,23 +411,24 @@ def _from(sender: Person | None, mail: Received) -> Plan:
     refused: list[Evidence] = []
     looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}
     held: threads.Candidate | None = None
-    held_why = ""
+    held_why = would_hold = ""
     for candidate in search.candidates:
         ticket = tickets.get(candidate.ticket)
         if ticket is None:
             continue
-        decision = participants.may_write(ticket, sender)
-        if decision.allowed and mail.reading.sender.by == FORM:
-            # Whoever fills in a form types any address they like.
-            decision = participants.Decision(False, "a form names the sender")
-        if mail.row.is_history and ((sender is not None and sender.is_staff) or _is_archived_answer(mail)):
-            # An admin imports what agents have sent: the archive is trusted, a mail that comes in is not.
-            decision = participants.Decision(True, "an agent's answer in an archive")
+        if (said := _as_agent(mail, person, candidate, ticket)) is not None:
+            looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
+            return Plan(said, "agents-mail", ticket=ticket.pk, evidence=looked)
+        decision = _may_write(mail, person, ticket)
+        if decision.allowed and not mail.row.is_history and (why := senders.objection(mail.says(person), candidate)):
+            would_hold = would_hold or why
+            if senders.is_in_force(mail.row.mailbox):
+                decision = participants.Decision(False, why)
         if decision.allowed:
             looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
             if ticket.status == Ticket.Status.CLOSED and not mail.row.is_history and _wants_follow_up(ticket, mail):
-                return Plan("open", "follow-up", ticket=ticket.pk, evidence=looked)
-            return Plan("comment", candidate.rule, ticket=ticket.pk, evidence=looked)
+                return Plan("open", "follow-up", ticket=ticket.pk, evidence=looked, would_hold=would_hold)
+            return Plan("comment", candidate.rule, ticket=ticket.pk, evidence=looked, would_hold=would_hold)
         # A common ancestor that a stranger refers to as well is no reason to look into this ticket.
         direct = candidate.is_direct
         why = decision.why if direct else f"{decision.why}, and only an id that others mention leads here"
@@ -415,7 +444,64 @@ def _from(sender: Person | None, mail: Received) -> Plan:
         return Plan("hold", held.rule, ticket=held.ticket, reason=held_why, evidence={**looked, "held": held_why})
     if mail.verdict.kind is Kind.AUTO_REPLY and not mail.row.force:
         return Plan("quarantine", "auto-reply-to-nothing", reason="auto-reply", look=Look.AUTOMATIC, evidence=looked)
-    return Plan("open", "new", evidence=looked)
+    if (original := _forwarded(mail, person)) is not None:
+        looked |= {"requester": original.sender.address, "requester_by": f"forwarded by {mail.sender.address}"}
+        return Plan("open", "forwarded", evidence=looked)
+    would_hold = senders.not_from(mail.proof) if senders.is_doubtful(mail.says(person)) else ""
+    return Plan("open", "new", evidence=looked, would_hold="" if _is_doubtful(mail, person) else would_hold)
+
+
+def _may_write(mail: Received, person: Person | None, ticket: Ticket) -> participants.Decision:
+    if mail.row.is_history and ((person is not None and person.is_staff) or _is_archived_answer(mail)):
+        # An admin imports what agents have sent: the archive is trusted, a mail that comes in is not.
+        return participants.Decision(True, "an agent's answer in an archive")
+    decision = participants.may_write(ticket, person)
+    if decision.allowed and mail.reading.sender.by == FORM:
+        # Whoever fills in a form types any address they like.
+        return participants.Decision(False, "a form names the sender")
+    if person is not None and person.is_staff and mail.says(person).is_proven:
+        return participants.Decision(False, "an agent's mail, and not to their own reply address")
+    return decision
+
+
+def _as_agent(mail: Received, person: Person | None, candidate: threads.Candidate, ticket: Ticket) -> str | None:
+    """Whether an agent answers from their own mail program, or leaves a note: proven to be theirs, written by a person,
+    to the reply address that we gave them, in a ticket that they see."""
+    if person is None or not person.is_staff or mail.row.is_history or mail.reading.sender.by != FROM:
+        return None
+    is_theirs = candidate.rule == "reply-token" and candidate.person == person.pk and mail.says(person).is_proven
+    if not is_theirs or mail.verdict.kind is not Kind.PERSON or mail.verdict.is_quiet:
+        return None
+    if not access.tickets(person).filter(pk=ticket.pk).exists():
+        return None
+    if _NOTE.match(mail.reading.text):
+        return "note"
+    if ticket.status == Ticket.Status.CLOSED or not (mail.reading.text.strip() or mail.parsed.attachments):
+        return None
+    return "answer"
+
+
+_NOTE = re.compile(r"\s{0,100}note\s{0,5}:\s{0,100}", re.IGNORECASE)
+
+
+def _forwarded(mail: Received, person: Person | None) -> Forwarded | None:
+    """The customer's mail that an agent hands on, where that is proven to be the agent's doing."""
+    original = mail.reading.forwarded
+    if original is None or person is None or not person.is_staff or not mail.row.mailbox.agents_forward:
+        return None
+    if mail.reading.sender.by != FROM or not mail.says(person).is_proven or not _is_whole(original.sender.address):
+        return None
+    if is_ours(original.sender.address, mail.ours):
+        return None
+    found = people.find(original.sender.address)
+    return None if found is not None and found.is_staff else original
+
+
+def _is_doubtful(mail: Received, person: Person | None) -> bool:
+    """Whether its first mail opens a ticket that is marked, and nobody is written to."""
+    if mail.row.is_history or not senders.is_in_force(mail.row.mailbox):
+        return False
+    return senders.is_doubtful(mail.says(person))
 
 
 def _is_archived_answer(mail: Received) -> bool:
@@ -431,11 +517,24 @@ def _wants_follow_up(ticket: Ticket, mail: Received) -> bool:
 
 
 def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
+    if decided.rule == "forwarded":
+        comment = _open_forwarded(mail, stored, number)
+    elif decided.do in {"answer", "note"}:
+        comment = _agents(mail, decided, stored)
+    else:
+        comment = _customers(mail, decided, stored, number)
+    _remember_ids(mail, comment)
+    return comment
+
+
+def _customers(mail: Received, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
     # Who names nobody is somebody else each time.
     unknown = Address(f"unknown-{mail.row.pk}{people.NOWHERE}", mail.parsed.from_.name)
     written_by = mail.sender if mail.sender.address else unknown
-    copied = _copied(mail) if decided.do == "open" else []
-    asks_to_add = copied if len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
+    opens = decided.do == "open"
+    is_doubtful = opens and _is_doubtful(mail, None)
+    copied = _copied(mail) if opens else []
+    asks_to_add = copied if is_doubtful or len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
     met = actions.people_for(
         {
             written_by.address: (written_by.name, mail.reading.language),
@@ -443,33 +542,62 @@ def _write(mail: Received, decided: Plan, stored: dict[int, str], number: int | 
         }
     )
     sender = met.pop(written_by.address)
-    opens = decided.do == "open"
     content = _content(
         mail, stored, is_automatic=mail.verdict.kind is not Kind.PERSON if opens else _is_machines(mail.verdict)
     )
-    if decided.do == "open":
+    if opens:
         _, comment = actions.open_ticket(
             requester=sender, mailbox=mail.row.mailbox, subject=mail.parsed.subject, content=content,
             via=Comment.Via.EMAIL, actor=sender, cc=met.values(), number=number, at=_written_at(mail),
             follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
-            acknowledge=_may_be_answered(mail), is_history=mail.row.is_history, address=written_by.address,
-            asks_to_add=[[address.name, address.address] for address in asks_to_add],
+            acknowledge=_may_be_answered(mail) and not is_doubtful, is_history=mail.row.is_history,
+            address=written_by.address, asks_to_add=[[address.name, address.address] for address in asks_to_add],
             quote=mail.reading.sender.by == FROM,
         )  # fmt: skip
-    else:
-        ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
-        if decided.do == "comment":
-            comment = actions.customer_comment(
-                ticket, sender, content, via=Comment.Via.EMAIL, is_history=mail.row.is_history, address=written_by.address
-            )  # fmt: skip
-        else:
-            comment = actions.hold(ticket, sender, content, reason=decided.reason)
-    _remember_ids(mail, comment)
+        return comment
+    ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
+    if decided.do == "comment":
+        return actions.customer_comment(
+            ticket, sender, content, via=Comment.Via.EMAIL, is_history=mail.row.is_history, address=written_by.address
+        )
+    return actions.hold(ticket, sender, content, reason=decided.reason)
+
+
+def _agents(mail: Received, decided: Plan, stored: dict[int, str]) -> Comment:
+    """An agent's answer or note, written in their own mail program. What they quote and sign with is folded off."""
+    agent = people.find(mail.sender.address)
+    assert agent is not None  # decided in this transaction
+    ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
+    content = replace(_content(mail, stored, is_automatic=False), quoted_text="", quoted_html="")
+    if decided.do == "note":
+        content = replace(content, text=_NOTE.sub("", content.text, count=1), html="")
+        return actions.note(ticket, content, actor=agent, via=Comment.Via.EMAIL)
+    return actions.reply(ticket, content, actor=agent, via=Comment.Via.EMAIL)
+
+
+def _open_forwarded(mail: Received, stored: dict[int, str], number: int | None) -> Comment:
+    """A ticket in the name of the customer whose mail an agent hands on. What the agent wrote above it is a note. Nobody is
+    told that it arrived: they have not written to us, and the agent answers."""
+    original, agent = mail.reading.forwarded, people.find(mail.sender.address)
+    assert original is not None
+    assert agent is not None
+    requester = actions.person_for(original.sender.address, original.sender.name)
+    content = replace(
+        _content(mail, stored, is_automatic=False), text=original.text, html="", quoted_text="", quoted_html=""
+    )
+    ticket, comment = actions.open_ticket(
+        requester=requester, mailbox=mail.row.mailbox, subject=original.subject, content=content,
+        via=Comment.Via.EMAIL, actor=agent, number=number, acknowledge=False, address=original.sender.address,
+    )  # fmt: skip
+    if original.note:
+        actions.note(ticket, Content(text=original.note), actor=agent, via=Comment.Via.EMAIL)
+    if original.message_id:
+        MessageRef.objects.create(ticket=ticket, message_id=original.message_id[:500], kind=MessageRef.Kind.REFERENCED)
     return comment
 
 
 def _content(mail: Received, stored: dict[int, str], *, is_automatic: bool) -> Content:
-    parsed, reading = mail.parsed, mail.reading
+    reading = mail.reading
     return Content(
         text=reading.text,
         html=reading.html,
@@ -477,7 +605,7 @@ def _content(mail: Received, stored: dict[int, str], *, is_automatic: bool) -> C
         quoted_html=reading.quoted_html,
         files=tuple(
             File(stored[a.part], a.name, a.content_type, len(a.data), a.content_id, a.is_inline)
-            for a in parsed.attachments
+            for a in mail.files
             if a.part in stored
         ),
         is_automatic=is_automatic,

@@ -18,7 +18,7 @@ from inbound.models import InboundMail, Mailbox
 State = InboundMail.State
 COLUMNS = ("new tickets", "comments", "held", "reports", "duplicates", "own mail", "quarantined", "failed", "waiting")
 LOOK_CAP = 1000
-_DONE = {"open": "new tickets", "comment": "comments", "hold": "held"}
+_DONE = {"open": "new tickets", "comment": "comments", "answer": "comments", "note": "comments", "hold": "held"}
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ class Candidate:
     ticket: int
     rule: str  # reply-token, return-path, in-reply-to, references, common-ancestor or answered-already
     by: str  # the token's person, the mail whose return path it is, or the id
+    person: int | None = None  # to whom we have sent the address that it came to
 
     @property
     def is_direct(self) -> bool:
@@ -59,11 +60,15 @@ def locate(parsed: ParsedMail, addresses: Iterable[str], before: int = LATEST) -
     )
     for token in tokens:
         if token.ticket in existing:
-            found.setdefault(token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}"))
+            found.setdefault(
+                token.ticket, Candidate(token.ticket, "reply-token", f"person {token.person}", token.person)
+            )
     for sent in returned_to(addresses):
         # A vacation notice goes to the return path (RFC 3834 4), as does the answer of some old programs.
         if sent.ticket_id:
-            found.setdefault(sent.ticket_id, Candidate(sent.ticket_id, "return-path", f"mail {sent.pk}"))
+            found.setdefault(
+                sent.ticket_id, Candidate(sent.ticket_id, "return-path", f"mail {sent.pk}", sent.person_id)
+            )
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
     # Those that we sent or received first: a newsletter's id may be mentioned a thousand times.

@@ -17,6 +17,10 @@ class Mailbox(models.Model):
         FOLLOW_UP = "follow-up", "Open a follow-up ticket"
         REOPEN = "reopen", "Reopen the ticket"
 
+    class SenderPolicy(models.TextChoices):
+        HOLD = "hold", "Hold it for an agent"
+        LOG = "log", "Let it in, and show that it is not proven"
+
     address = AddressField(unique=True)
     name = models.CharField(max_length=100, blank=True, help_text="The name beside the address in mail we send.")
     is_active = models.BooleanField(default=True, help_text="Off: mail to it is refused as unknown.")
@@ -35,6 +39,27 @@ class Mailbox(models.Model):
         help_text="A header that your own spam filter sets. Mail that carries it is quarantined.",
     )
     send_acknowledgement = models.BooleanField(default=True, help_text="Tell customers that their mail arrived.")
+    sender_policy = models.CharField(
+        "mail that is not from whom it says", max_length=10, choices=SenderPolicy.choices, default=SenderPolicy.HOLD,
+        help_text="What its sender's domain (DMARC), or what usually proves its sender, speaks against.",
+    )  # fmt: skip
+    policy_from = models.DateTimeField(
+        "not before", null=True, blank=True,
+        help_text="Until then such mail is let in, and the list of mail shows what would have been held.",
+    )  # fmt: skip
+    authserv_id = models.CharField(
+        "mail server before us",
+        max_length=255,
+        blank=True,
+        help_text="Whose Authentication-Results are believed: its name in them (mail.example.com), or google, microsoft, "
+        "mailgun. It must remove such headers of its own name from mail that comes in. Empty: AUTHSERV_ID; mail "
+        "fetched from Google and Microsoft 365 is known by itself.",
+    )
+    agents_forward = models.BooleanField(
+        "agents forward customers' mail",
+        default=True,
+        help_text="A mail that an agent forwards to this address, and that is proven to be theirs, opens the ticket in the customer's name.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -45,6 +70,7 @@ class Mailbox(models.Model):
         return str(self.address)
 
     def clean(self) -> None:
+        self.authserv_id = self.authserv_id.strip().lower()
         if self.spam_header and ":" not in self.spam_header:
             raise ValidationError({"spam_header": "Write it as Name: value, for example X-Spam-Flag: YES."})
 
@@ -107,6 +133,11 @@ class InboundMail(models.Model):
     )
     rcpt_to = models.JSONField("envelope recipients", default=list)
     client = models.CharField(max_length=100, blank=True, help_text="Who handed it over: address and HELO name.")
+    results = models.JSONField(null=True, help_text="What a provider that handed it over says it found out.")
+    proof = models.JSONField(null=True, help_text="Whether it is from whom it says, as it was seen when it came.")
+    would_hold = models.CharField(
+        max_length=200, null=True, help_text="Why the mailbox's policy will hold such mail, while it only looks on."
+    )
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64, db_index=True)
     body_sha256 = models.CharField(max_length=64)
@@ -145,6 +176,7 @@ class InboundMail(models.Model):
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),
             models.Index(fields=["mailbox", "received_at"], name="inbound_mail_ledger"),
             models.Index(fields=["-id"], condition=models.Q(looked_at__isnull=False), name="inbound_mail_looked_at"),
+            models.Index(fields=["-id"], condition=models.Q(would_hold__isnull=False), name="inbound_mail_would_hold"),
             models.Index(
                 fields=["to_look_at", "-id"],
                 condition=models.Q(to_look_at__isnull=False),

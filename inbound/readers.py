@@ -12,14 +12,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from inbound.reading.child import HEADER
 from inbound.reading.message import Envelope
-from inbound.reading.reading import Reading, unpack
+from inbound.reading.reading import Reading, unpack, unpack_results
+from inbound.reading.signatures import Checked, Seal, Signature
 
 MOST = 4  # readers of a process at one time
 KEPT = 2
@@ -51,6 +52,17 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str], *, apart: bool =
     with _apart() if apart else _reader() as reader:
         said, files = reader.ask(asked, raw, seconds_for(len(raw), apart=apart))
     return unpack(said["reading"], files)
+
+
+def check(raw: bytes, keys: Mapping[str, bytes | None]) -> Checked:
+    """As `inbound.reading.signatures.check`. Raises as `read`."""
+    as_text = {name: None if key is None else key.decode("latin-1") for name, key in keys.items()}
+    asked = {"what": "check", "keys": as_text}
+    with _reader() as reader:
+        said, _ = reader.ask(asked, raw, seconds_for(len(raw)))
+    found = said["checked"]
+    seals = tuple(Seal(seal["domain"], unpack_results(seal["results"])) for seal in found["seals"])
+    return Checked(tuple(Signature(**signature) for signature in found["signatures"]), found["chain"], seals)
 
 
 def hops(raw: bytes) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import DatabaseError, DataError, InterfaceError, close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
@@ -183,6 +183,7 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
             mail_from=_envelope_sender(arrival.envelope.mail_from),
             rcpt_to=[headers.one_line(rcpt)[:400] for rcpt in rcpts],
             client=headers.one_line(arrival.envelope.client)[:100],
+            results=None if (found := arrival.envelope.results) is None else [asdict(result) for result in found],
             size=len(arrival.raw),
             sha256=glance.sha256,
             body_sha256=glance.body_sha256,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from helpdesk import files, intake
 from helpdesk.remembered import remembered
-from inbound import readers
+from inbound import proving, readers
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.store import TEMPORARY, task_for
@@ -70,6 +70,10 @@ def _process_row(rows: "QuerySet[InboundMail]", pk: int, lease: timedelta) -> No
             _fail(row, str(error))
         elif finish(_RECEIVED, row, is_slow=True, error=str(error), next_attempt_at=timezone.now()):
             ring("tasks.inbound.process_slow", pk)
+    except proving.NeedsTime:
+        # Not an attempt: where the DNS is slow, others need not wait.
+        if finish(_RECEIVED, row, is_slow=True, attempts=row.attempts - 1, next_attempt_at=timezone.now()):
+            ring("tasks.inbound.process_slow", pk)
     except (DataError, IntegrityError, readers.Unreadable) as error:
         # What no column takes, what is there already, what cannot be read: the mail's own fault, if it happens again.
         _try_again(row, error)
@@ -112,20 +116,20 @@ def _process(row: InboundMail) -> None:
     if row.raw is None:
         raise ValueError("its bytes have been deleted")
     row.mailbox = _mailbox(row.mailbox_id)
-    mail = intake.read(row, row.raw.content, apart=row.is_slow)
+    mail = intake.read(row, row.raw.content, apart=row.is_slow, hurried=not row.is_slow)
     for _ in range(3):
-        decided, stored, number = intake.plan(mail) if mail.parsed.attachments else None, {}, None
-        if decided is not None and decided.do in {"open", "comment", "hold"}:
+        decided, stored, number = intake.plan(mail) if mail.files else None, {}, None
+        if decided is not None and decided.do in intake.WRITES:
             # Files go to the storage before the transaction, so that no lock waits for a disk or a network.
             number = files.reserve_ticket_number() if decided.do == "open" else None
             ticket = number or decided.ticket
             assert ticket is not None
-            stored = files.save_mail_files(ticket, row.pk, mail.parsed.attachments)
+            stored = files.save_mail_files(ticket, row.pk, mail.files)
         with transaction.atomic():
             intake.lock(mail)
             final = intake.plan(mail)
             if final.do == "wait":
-                _wait(row, final.waiting_for)
+                _wait(row, final.waiting_for, proof=proving.pack(mail.proof))
                 return
             if decided is not None and final.target != decided.target:
                 continue  # its parent arrived in between: its files belong elsewhere
@@ -143,10 +147,10 @@ def _mailbox(pk: int) -> Mailbox:
     return Mailbox.objects.select_related("identity").get(pk=pk)
 
 
-def _wait(row: InboundMail, parent: str) -> None:
+def _wait(row: InboundMail, parent: str, **seen: object) -> None:
     """Not an attempt: its parent is stored and will wake it when it is done."""
     soon = timezone.now() + timedelta(seconds=1)
-    finish(_RECEIVED, row, attempts=row.attempts - 1, waiting_for=parent[:500], next_attempt_at=soon)
+    finish(_RECEIVED, row, attempts=row.attempts - 1, waiting_for=parent[:500], next_attempt_at=soon, **seen)
 
 
 def _wake_waiting(row: InboundMail) -> None:

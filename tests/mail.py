@@ -36,16 +36,20 @@ def eml(
     return mail.as_bytes()
 
 
-def arrive(raw: bytes, *, rcpt: str = SUPPORT, mail_from: str = "cleo@example.net") -> InboundMail:
-    """Stored, and not yet processed."""
+def arrive(
+    raw: bytes, *, rcpt: str = SUPPORT, mail_from: str = "cleo@example.net", client: str = "127.0.0.1 (test)"
+) -> InboundMail:
+    """Stored, and not yet processed. `client` is the server that hands it over; the default is our own."""
     mailbox()
-    (pk,) = store.accept(raw, Envelope(mail_from, (rcpt,), "127.0.0.1 (test)"), "smtp")
+    (pk,) = store.accept(raw, Envelope(mail_from, (rcpt,), client), "smtp")
     return InboundMail.objects.get(pk=pk)
 
 
-def receive(raw: bytes, *, rcpt: str = SUPPORT, mail_from: str = "cleo@example.net") -> InboundMail:
+def receive(
+    raw: bytes, *, rcpt: str = SUPPORT, mail_from: str = "cleo@example.net", client: str = "127.0.0.1 (test)"
+) -> InboundMail:
     """Stored and processed; the row as it is afterwards."""
-    row = arrive(raw, rcpt=rcpt, mail_from=mail_from)
+    row = arrive(raw, rcpt=rcpt, mail_from=mail_from, client=client)
     process(row.pk)
     row.refresh_from_db()
     return row

@@ -7,6 +7,7 @@ from helpdesk.models.mailing import Alert, AlertChannel, Identity, MailTemplate,
 from helpdesk.models.outbound import BlockedSender, OutboundMail
 from helpdesk.models.participant import Participant, Watcher
 from helpdesk.models.person import Person, PersonAddress
+from helpdesk.models.proof import ProvenDay, TrustedWay
 from helpdesk.models.sla import BusinessCalendar, SLAAlert, SLAClock, SLAPolicy, SLAStep
 from helpdesk.models.team import Assignment, Category, Team
 from helpdesk.models.ticket import MessageRef, Ticket
@@ -32,6 +33,7 @@ __all__ = [
     "Participant",
     "Person",
     "PersonAddress",
+    "ProvenDay",
     "Rating",
     "Route",
     "SLAAlert",
@@ -44,6 +46,7 @@ __all__ = [
     "Team",
     "Ticket",
     "TokenFamily",
+    "TrustedWay",
     "VerifiedAddress",
     "Watcher",
 ]

@@ -11,11 +11,13 @@ import signal
 import struct
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from inbound.reading import received
 from inbound.reading.message import Envelope
 from inbound.reading.reading import pack, read
+from inbound.reading.signatures import check
 
 MEMORY = 1_000_000_000  # bytes of addresses: several times what a mail of 25 MB needs
 HEADER = struct.Struct(">I")
@@ -44,6 +46,9 @@ def answer(asked: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[byte
     try:
         if asked["what"] == "hops":
             return {"hops": received.hops(raw)}, []
+        if asked["what"] == "check":
+            keys = {name: None if key is None else key.encode("latin-1") for name, key in asked["keys"].items()}
+            return {"checked": asdict(check(raw, keys))}, []
         reading = read(raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"]))
         said, files = pack(reading)
         return {"reading": said}, files

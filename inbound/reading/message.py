@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from inbound.reading.results import Result
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -14,6 +16,7 @@ class Envelope:
     mail_from: str | None = None  # "" is the null sender (RFC 5321 4.5.5), None: nobody told us
     rcpt_tos: tuple[str, ...] = ()
     client: str = ""
+    results: tuple[Result, ...] | None = None  # what a provider that hands it over says it found out about it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from inbound.reading import quotes
 from inbound.reading.body import safe_html
 from inbound.reading.classify import classify
 from inbound.reading.dsn import report as read_report
+from inbound.reading.forwarded import Forwarded
+from inbound.reading.forwarded import find as find_forwarded
 from inbound.reading.language import guess
 from inbound.reading.message import (
     Address,
@@ -22,7 +24,9 @@ from inbound.reading.message import (
     Verdict,
 )
 from inbound.reading.parse import parse
+from inbound.reading.results import Result, Results
 from inbound.reading.sender import Sender, who_writes
+from inbound.reading.signatures import NO_CLAIMS, Claims, claims
 
 MAX_TEXT = 200_000  # characters of each half of a body
 
@@ -41,6 +45,8 @@ class Reading:
     quoted_text: str
     html: str
     quoted_html: str
+    claims: Claims = NO_CLAIMS  # what bears on whether the sender is who it says
+    forwarded: Forwarded | None = None  # the mail of somebody else that it hands on
 
 
 def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
@@ -49,6 +55,7 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
     verdict = classify(parsed, envelope, ours)
     on_return = classify(parsed, envelope, ours, signed_path=True)
     split = _split(parsed)
+    forwarded = find_forwarded(parsed) if verdict.kind is Kind.PERSON else None
     if len(split.text) > MAX_TEXT or len(split.quoted_text) > MAX_TEXT:
         # Megabytes are no words to be read on a page: all of it is a file, and its beginning the comment.
         whole = Attachment(len(parsed.attachments) + 10_000, "message.txt", "text/plain", parsed.text.encode())
@@ -65,6 +72,8 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
         quoted_text=split.quoted_text,
         html=safe_html(split.html) if split.html else "",
         quoted_html=safe_html(split.quoted_html) if split.quoted_html else "",
+        claims=claims(raw),
+        forwarded=forwarded,
     )
 
 
@@ -87,6 +96,8 @@ def pack(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
     """As JSON, and the attachments' bytes beside it."""
     packed = asdict(reading)
     files = [attachment.pop("data") for attachment in packed["parsed"]["attachments"]]
+    if packed["forwarded"]:
+        files += [attachment.pop("data") for attachment in packed["forwarded"]["files"]]
     date = reading.parsed.date
     packed["parsed"]["date"] = date.isoformat() if date else None
     return packed, files
@@ -94,7 +105,8 @@ def pack(reading: Reading) -> tuple[dict[str, Any], list[bytes]]:
 
 def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
     """The inverse of `pack`."""
-    parsed, report, sender = packed["parsed"], packed["report"], packed["sender"]
+    parsed, report, sender, forwarded = packed["parsed"], packed["report"], packed["sender"], packed["forwarded"]
+    own = len(parsed["attachments"])
 
     def addresses(name: str) -> tuple[Address, ...]:
         return tuple(Address(**found) for found in parsed[name])
@@ -103,9 +115,7 @@ def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
         **parsed
         | {
             "from_": Address(**parsed["from_"]),
-            "attachments": tuple(
-                Attachment(**a, data=data) for a, data in zip(parsed["attachments"], files, strict=True)
-            ),
+            "attachments": _attachments(parsed["attachments"], files[:own]),
             "date": datetime.fromisoformat(parsed["date"]) if parsed["date"] else None,
         }
         | {name: addresses(name) for name in ("reply_to", "to", "cc")}
@@ -118,12 +128,37 @@ def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
             "sender": Sender(Address(**sender["address"]), sender["by"]),
             "verdict": _verdict(packed["verdict"]),
             "verdict_on_return": _verdict(packed["verdict_on_return"]),
+            "forwarded": forwarded
+            and Forwarded(
+                **forwarded
+                | {"sender": Address(**forwarded["sender"]), "files": _attachments(forwarded["files"], files[own:])}
+            ),
+            "claims": unpack_claims(packed["claims"]),
             "report": report
             and DeliveryReport(
                 tuple(FailedRecipient(**found) for found in report["recipients"]), report["original_message_id"]
             ),
         }
     )
+
+
+def _attachments(packed: list[dict[str, Any]], files: list[bytes]) -> tuple[Attachment, ...]:
+    return tuple(Attachment(**found, data=data) for found, data in zip(packed, files, strict=True))
+
+
+def unpack_claims(packed: dict[str, Any]) -> Claims:
+    return Claims(
+        **packed
+        | {
+            "keys": tuple(packed["keys"]),
+            "results": tuple(unpack_results(found) for found in packed["results"]),
+            "provider": tuple(unpack_results(found) for found in packed["provider"]),
+        }
+    )
+
+
+def unpack_results(packed: dict[str, Any]) -> Results:
+    return Results(packed["server"], tuple(Result(**found) for found in packed["found"]))
 
 
 def _verdict(packed: dict[str, Any]) -> Verdict:

@@ -1,0 +1,110 @@
+"""What follows from whether a mail is from whom it says: the policy of docs/DESIGN.md, “Whose mail it is”.
+
+    failed          held, whoever it claims to be; a first mail opens a ticket that is marked, without acknowledgement
+                    and without the people in its Cc
+    unknown         joins a ticket by what only its reader knows: their reply address, or an id of a mail to them; by
+                    any other id it joins unless that address is usually proven
+    authenticated   joins when its sender takes part
+
+An agent may trust an address's mail that comes a certain way. An agent's own mail counts as theirs only when it is
+proven. Until the mailbox's date the policy only says what it would do.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from helpdesk.models import OutboundMail, Person, ProvenDay, TrustedWay
+from helpdesk.threads import Candidate
+from inbound.models import Mailbox
+from inbound.prepared import Prepared
+from inbound.reading.proof import Proof, Verdict
+
+USUAL_DAYS, WITHIN = 3, timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who a mail says it is from, and what is known about that. `is_for_us`: its To or Cc names us, so that it has not
+    been taken from somebody else's mail and sent to us again."""
+
+    address: str
+    person: Person | None
+    proof: Proof
+    is_for_us: bool
+    at: datetime
+
+    @property
+    def is_proven(self) -> bool:
+        return self.proof.verdict is Verdict.AUTHENTICATED and (self.is_for_us or not self.proof.is_replayable)
+
+
+def is_in_force(mailbox: Mailbox) -> bool:
+    """Whether the policy holds mail, or only looks on."""
+    if mailbox.sender_policy == Mailbox.SenderPolicy.LOG:
+        return False
+    return mailbox.policy_from is None or mailbox.policy_from <= timezone.now()
+
+
+def objection(sender: Sender, candidate: Candidate) -> str:
+    """Why the mail should not be a public comment in that ticket although its sender takes part, or ""."""
+    if sender.is_proven or is_trusted(sender):
+        return ""
+    if sender.proof.verdict is Verdict.FAILED:
+        return not_from(sender.proof)
+    if sender.person is not None and _only_they_know(candidate, sender.person):
+        return ""
+    if not sender.proof.is_fault and is_usually_proven(sender):
+        if sender.proof.verdict is Verdict.AUTHENTICATED:
+            return "signed by its sender, but written to somebody else"
+        return f"their mail is usually proven to be from {sender.proof.domain[:40]}; this one is not"
+    return ""
+
+
+def not_from(proof: Proof) -> str:
+    return f"not proven to be from {proof.domain[:40]}, which says how its mail is proven"
+
+
+def is_doubtful(sender: Sender) -> bool:
+    """Whether a first mail opens its ticket with a mark, and nobody is written to."""
+    return sender.proof.verdict is Verdict.FAILED and not is_trusted(sender)
+
+
+def is_trusted(sender: Sender) -> bool:
+    """Whether an agent trusts what comes from that address this way."""
+    return bool(sender.proof.ways) and bool(_trusted(sender.address, list(sender.proof.ways)))
+
+
+def is_usually_proven(sender: Sender) -> bool:
+    since = sender.at - WITHIN
+    return len(_proven(sender.address, since.date().isoformat(), sender.at.date().isoformat())) >= USUAL_DAYS
+
+
+def remember(sender: Sender) -> None:
+    """A proven mail makes its day count. Call it in the transaction that ends the mail."""
+    if sender.is_proven and 0 < len(sender.address) <= 254:
+        day = ProvenDay(address=sender.address, day=sender.at.date())
+        ProvenDay.objects.bulk_create([day], ignore_conflicts=True)
+
+
+def _only_they_know(candidate: Candidate, person: Person) -> bool:
+    """Whether what located the ticket was sent to that very person by us, and can't be guessed."""
+    if candidate.rule in {"reply-token", "return-path"}:
+        return candidate.person == person.pk
+    if candidate.rule not in {"in-reply-to", "references"}:
+        return False
+    known = Q(message_id=candidate.by) | Q(provider_message_id=candidate.by)
+    return OutboundMail.objects.filter(known, person=person).exists()
+
+
+_trusted = Prepared(
+    lambda address, ways: TrustedWay.objects.filter(address=address, way__in=ways).order_by().values_list("pk")[:1]
+)
+
+
+def _proven(address: str, since: str, until: str) -> list[tuple[object, ...]]:
+    # Not what came today: three mails in one go are no habit.
+    days = ProvenDay.objects.filter(address=address, day__gte=since, day__lt=until).order_by()
+    return list(days.values_list("day")[:USUAL_DAYS])
