@@ -34,6 +34,7 @@ from helpdesk.models import (
     SLAStep,
     Suppression,
     Team,
+    TrustedWay,
 )
 from helpdesk.wording import PLACEHOLDERS
 from inbound import store
@@ -219,6 +220,7 @@ class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
     form = MailboxForm
     fields = [
         "address", "name", "is_active", "teams", "send_acknowledgement", "on_closed", "plus_addressing", "spam_header",
+        "sender_policy", "policy_from", "authserv_id", "agents_forward",
     ]  # fmt: skip
     inlines = [ImapAccountInline, IdentityInline]
     list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
@@ -429,11 +431,35 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
         return super().get_search_results(request, queryset, search_term)  # type: ignore[no-any-return]
 
 
+class WouldBeHeld(admin.SimpleListFilter):
+    """What the policy about senders will do, where it only looks on."""
+
+    title = "sender"
+    parameter_name = "would_hold"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Would have been held")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[InboundMail]) -> QuerySet[InboundMail]:
+        return queryset.filter(would_hold__isnull=False) if self.value() == "yes" else queryset
+
+
+@admin.register(TrustedWay)
+class TrustedWayAdmin(LargeTableAdmin):
+    list_display = ["address", "way", "trusted_by", "trusted_at"]
+    list_select_related = ["trusted_by"]
+    search_fields = ["=address"]
+    search_help_text = "A whole address."
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return access.is_admin(request.user)
+
+
 @admin.register(InboundMail)
 class InboundMailAdmin(LargeTableAdmin):
     list_display = ["subject_link", "from_address", "mailbox", "received_at", "shown_state", "reason", "ticket_link"]
     list_display_links = None
-    list_filter = ["state", "mailbox"]
+    list_filter = ["state", "mailbox", WouldBeHeld]
     list_select_related = ["mailbox"]
     search_fields = ["=message_id", "=from_address"]
     search_help_text = "A whole address or Message-ID."

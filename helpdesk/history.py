@@ -40,6 +40,7 @@ def describe(event: Event) -> str:
         "team": lambda: f"moved it from {data['from'] or 'no team'} to {data['to'] or 'no team'}",
         "held": lambda: f"held a mail from {data['sender']}: {data['why']}",
         "admitted": lambda: f"admitted the mail from {data['sender']}",
+        "trusted": lambda: f"trusts mail from {data['address']} that is {data['way']}",
         "address-added": lambda: f"added {data['address']} as a further address of {data['name']}",
         "people-let-in": lambda: f"let the {data['number']} people of the first mail take part",
         "people-left-out": lambda: f"left the {data['number']} other people of the first mail out",

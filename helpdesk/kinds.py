@@ -36,6 +36,7 @@ KINDS = {
         Kind("assigned", _("A ticket is assigned to me"), To.STAFF),
         Kind("customer_replied", _("A customer replied on my ticket"), To.STAFF),
         Kind("held", _("A mail on my ticket is held"), To.STAFF),
+        Kind("in_your_name", _("A mail in my name is held"), To.STAFF, can_mute=False),
         Kind("mentioned", _("Someone mentions me in a note"), To.STAFF),
         Kind("digest", _("Something happens on a ticket I watch"), To.STAFF, is_bulk=True),
         Kind("sla_warning", _("A ticket will soon miss its time"), To.STAFF),

@@ -112,11 +112,16 @@ def customer_replied(ticket: Ticket, comment: Comment) -> None:
 def held(ticket: Ticket, comment: Comment) -> None:
     """To the assignee, or to everybody in the team of a ticket that nobody has: somebody waits to be let in.
 
-    Once, until somebody has decided about what is held: what answers by itself would be told of its own answer. Nobody
-    is told of mail in their own name, nor of a machine's.
+    Once, until somebody has decided about what is held: what answers by itself would be told of its own answer. An agent
+    in whose name it is hears that it has not gone out; nobody is told of a machine's.
     """
     waiting = Comment.objects.filter(ticket=ticket, visibility=Comment.Visibility.HELD, rejected_at=None)
-    if comment.is_automatic or waiting.exclude(pk=comment.pk).exists():
+    waiting = waiting.exclude(pk=comment.pk)
+    if comment.is_automatic:
+        return
+    if comment.author and comment.author.is_staff and not waiting.filter(author=comment.author).exists():
+        _tell_staff("in_your_name", comment.author, ticket, comment, {"comment": comment})
+    if waiting.exists():
         return
     if ticket.assignee and ticket.assignee.is_active:
         told = [ticket.assignee]

@@ -14,7 +14,8 @@ from django.utils import timezone
 from helpdesk import files
 from helpdesk.actions.watching import send_digests
 from helpdesk.health import HEARTBEAT
-from helpdesk.models import Attempt, EmailCode, IdempotencyKey, TokenFamily, VerifiedAddress
+from helpdesk.models import Attempt, EmailCode, IdempotencyKey, ProvenDay, TokenFamily, VerifiedAddress
+from helpdesk.senders import WITHIN
 from inbound.models import InboundMail, RawMail
 
 BATCH = 500
@@ -57,6 +58,7 @@ def clean_up() -> None:
     VerifiedAddress.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()
     EmailCode.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
+    ProvenDay.objects.filter(day__lt=(timezone.now() - WITHIN - timedelta(days=1)).date()).delete()
     if settings.RAW_MAIL_DAYS:
         before = timezone.now() - timedelta(days=settings.RAW_MAIL_DAYS)
         unfinished = InboundMail.objects.filter(state__in=[InboundMail.State.RECEIVED, InboundMail.State.FAILED])

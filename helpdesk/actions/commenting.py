@@ -114,7 +114,9 @@ def take_back(comment: Comment, *, actor: Person) -> tuple[str, list[str]]:
     gone; who was in Cc goes on taking part. Refused once a mail has left."""
     with changing(comment.ticket) as current:
         mails = OutboundMail.objects.filter(comment=comment, kind="reply")
-        if comment.author_id != actor.pk or comment.mail_id or not comment.author or not comment.author.is_staff:
+        # A held mail in their name that a colleague has let in is a mail: it stays.
+        by_hand = comment.mail is None or comment.mail.reason == "answer"
+        if comment.author_id != actor.pk or not by_hand or not comment.author or not comment.author.is_staff:
             raise Refused("Only your own answer can be taken back.")
         waiting = mails.filter(state=OutboundMail.State.QUEUED, attempts=0)
         # The guarded UPDATE decides between us and the worker that is about to send.

@@ -8,14 +8,16 @@ from helpdesk.actions.assigning import held_by
 from helpdesk.actions.commenting import answered, received
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.people import add_participant, join, wrote_from
-from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket
+from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Participant, Person, Ticket, TrustedWay
 from helpdesk.participants import takes_part
 from helpdesk.sla import clocks
+from inbound.reading.proof import Verdict
 
 
-def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
+def admit(comment: Comment, *, actor: Person, as_participant: bool, trusting: str = "") -> None:
     """The held mail, or one that was rejected, becomes a public comment; as a participant its sender may write from now
-    on. One in an agent's name is that agent's answer, and goes out as such."""
+    on. `trusting` is a way that this mail came: what comes from its address that way is let in from now on, whatever its
+    domain says. One in an agent's name is that agent's answer, and goes out as such."""
     with changing(comment.ticket) as current:
         comment.refresh_from_db()
         if comment.visibility != Comment.Visibility.HELD:
@@ -23,6 +25,8 @@ def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
         comment.visibility, comment.rejected_at = Comment.Visibility.PUBLIC, None
         comment.save(update_fields=["visibility", "rejected_at"])
         record(current, "admitted", actor, comment=comment.pk, sender=str(comment.author))
+        if trusting:
+            _trust(current, comment, trusting, actor)
         if comment.author and comment.author.is_staff:
             answered(current, comment, actor=comment.author)
             return
@@ -30,6 +34,17 @@ def admit(comment: Comment, *, actor: Person, as_participant: bool) -> None:
             add_participant(current, comment.author, Participant.Role.CC, source="admitted", actor=actor)
         if comment.author and not comment.is_automatic:
             received(current, comment)
+
+
+def _trust(current: Ticket, comment: Comment, way: str, actor: Person) -> None:
+    mail = comment.mail
+    if mail is None or comment.author is None or comment.author.is_staff:
+        raise Refused("Only a customer's mail can be trusted by the way it comes.")
+    if way not in (mail.proof or {}).get("ways", ()):
+        raise Refused("That mail has not come that way.")
+    address = str(mail.evidence.get("requester") or mail.from_address)
+    TrustedWay.objects.get_or_create(address=address, way=way, defaults={"trusted_by": actor})
+    record(current, "trusted", actor, address=address, way=way)
 
 
 def admit_as(comment: Comment, person: Person, *, address: str, actor: Person) -> None:
@@ -92,7 +107,8 @@ def detach(comment: Comment, *, actor: Person) -> Ticket:
         ).update(ticket=ticket)  # fmt: skip
         record(current, "detached", actor, comment=comment.pk, to=ticket.pk, sender=str(comment.author))
         record(ticket, "opened", actor, via="detached", **{"from": current.pk})
-        if was_held and not comment.is_automatic and current.mailbox.send_acknowledgement:
+        is_forged = (comment.mail.proof or {}).get("verdict") == Verdict.FAILED
+        if was_held and not is_forged and not comment.is_automatic and current.mailbox.send_acknowledgement:
             notify.acknowledgement(ticket, comment)
     return ticket
 

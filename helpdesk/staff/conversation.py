@@ -266,6 +266,9 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if decision in {"admit", "admit-participant"}:
             actions.admit(comment, actor=request.user, as_participant=decision == "admit-participant")
+        elif decision.startswith("trust-"):
+            actions.admit(comment, actor=request.user, as_participant=False, trusting=decision[6:])
+            messages.success(request, f"Mail from {comment.author} that is {decision[6:]} is let in from now on.")
         elif decision.startswith("also-"):
             person = access.participant(found, whole(decision[5:]) or 0)
             if person is not None:

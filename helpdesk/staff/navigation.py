@@ -43,6 +43,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     _model("People", "person", "helpdesk_person"),
                     _model("Blocked senders", "block", "helpdesk_blockedsender"),
                     _model("Suppressed addresses", "unsubscribe", "helpdesk_suppression"),
+                    _model("Trusted senders", "verified_user", "helpdesk_trustedway"),
                 ],
             }
         )

@@ -134,9 +134,9 @@ def _proven(
 
 
 def _says_proven(server: Results, domain: str, policy: Policy) -> bool:
-    dmarc = server.of("dmarc")
+    # "none": there is no policy. Microsoft's "bestguesspass" is no pass.
+    dmarc = [found for found in server.of("dmarc") if found.value != "none"]
     if dmarc:
-        # Microsoft's "bestguesspass" is no pass.
         return any(found.value == "pass" and _about(found, "header.from", domain) for found in dmarc)
     for found in server.of("dkim"):
         signer = found.said.get("header.d") or found.said.get("header.i", "").rpartition("@")[2]

@@ -26,6 +26,7 @@ from django.views.decorators.csrf import csrf_exempt
 from inbound import store
 from inbound.models import Mailbox
 from inbound.reading.message import Envelope
+from inbound.reading.results import Result
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,9 @@ def _store(event: Any, esp_name: str) -> None:
             raise store.RecipientsChanged("there is no mailbox")
         recipients = [first.address]
     key = f"{esp_name}:{event.event_id}"[:300] if event.event_id else None
-    store.accept(raw, Envelope(_envelope_sender(event), tuple(recipients), esp_name), "webhook", key=key)
+    sender = _envelope_sender(event)
+    envelope = Envelope(sender, tuple(recipients), esp_name, _results(event.esp_event, sender))
+    store.accept(raw, envelope, "webhook", key=key)
 
 
 def raw_message(post: Any) -> bytes | None:
@@ -138,6 +141,29 @@ def _envelope_sender(event: Any) -> str | None:
         except (ValueError, KeyError, TypeError):
             return post.POST.get("sender") if "sender" in post.POST else None  # Mailgun
     return sender
+
+
+def _results(post: Any, sender: str | None) -> tuple[Result, ...] | None:
+    """What the provider found out about the sender and says beside the mail, where no sender can write it; None where it
+    says nothing there."""
+    said: dict[str, object] = {}
+    if isinstance(post, HttpRequest):
+        said = {"spf": post.POST.get("SPF")}  # SendGrid
+    elif isinstance(post, Mapping) and isinstance(receipt := post.get("receipt"), Mapping):
+        # Amazon SES: PASS, FAIL, GRAY (nothing published, or no answer) or PROCESSING_FAILED
+        for method in ("spf", "dmarc"):
+            verdict = receipt.get(f"{method}Verdict")
+            said[method] = verdict.get("status") if isinstance(verdict, Mapping) else None
+    about = {"spf": {"smtp.mailfrom": (sender or "")[:400]}}
+    found = tuple(
+        Result(method, _AS_RFC.get(value.strip().lower(), value.strip().lower()[:20]), about.get(method, {}))
+        for method, value in said.items()
+        if isinstance(value, str) and value.strip() and value.isprintable()
+    )
+    return found or None
+
+
+_AS_RFC = {"gray": "none", "processing_failed": "temperror"}
 
 
 def _envelope_recipients(event: Any) -> list[str]:

@@ -386,7 +386,7 @@ def test_what_is_secret_in_the_settings_of_a_mailbox_is_encrypted_and_never_show
     assert page.status_code == 200
     assert "s3cret" not in page.content.decode()
     form = {
-        "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "plus_addressing": "on",
+        "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "sender_policy": "hold", "plus_addressing": "on",
         "spam_header": "", "send_acknowledgement": "on", "identity-TOTAL_FORMS": "1", "identity-INITIAL_FORMS": "1",
         "imap_accounts-TOTAL_FORMS": "0", "imap_accounts-INITIAL_FORMS": "0",
         "identity-0-id": str(found.pk), "identity-0-mailbox": str(found.mailbox_id), "identity-0-signature": "Bye",
@@ -417,7 +417,7 @@ def test_a_secret_that_no_key_opens_stops_neither_mail_nor_page_and_is_kept(clie
     url = f"/admin/inbound/mailbox/{found.mailbox_id}/change/"
     assert client.get(url).status_code == 200
     form = {
-        "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen",
+        "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "sender_policy": "hold",
         "identity-TOTAL_FORMS": "1", "identity-INITIAL_FORMS": "1", "identity-0-id": str(found.pk),
         "identity-0-mailbox": str(found.mailbox_id), "imap_accounts-TOTAL_FORMS": "0",
         "imap_accounts-INITIAL_FORMS": "0",

@@ -317,6 +317,13 @@ def test_what_a_stranger_who_connects_to_us_says_in_a_servers_name_is_not_believ
         assert behind(RSPAMD, client=client, authserv_id="mail.example.com").verdict != "authenticated"
 
 
+def test_where_a_server_found_no_policy_its_other_results_count(zone) -> None:
+    none = RSPAMD.replace("dmarc=pass (policy=none)", "dmarc=none")
+    assert behind(none, client="127.0.0.1 (x)", authserv_id="mail.example.com").by == "server"
+    nothing = none.replace("dkim=pass", "dkim=none").replace("spf=pass", "spf=softfail")
+    assert behind(nothing, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown"
+
+
 def test_a_servers_failure_is_one(zone) -> None:
     failed = (
         RSPAMD.replace("dkim=pass", "dkim=none").replace("dmarc=pass", "dmarc=fail").replace("spf=pass", "spf=fail")
