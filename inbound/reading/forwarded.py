@@ -20,8 +20,8 @@ _OTHERS = {
 }  # fmt: skip
 _LINE = re.compile(r"[\s>*]{0,20}([^\W\d_][\w\- ]{0,15}?)\s?\*?\s?[:：]\*?[\s\xa0]{0,20}(.*)")
 _DIVIDER = re.compile(
-    r"[-_=~*\s]{0,40}(?:begin |anfang |début |inicio )?(?:(?:der|du|del) )?(?:forwarded message|original message|weitergeleitete(?:n)? (?:nachricht|e-mail)"
-    r"|ursprüngliche nachricht|message (?:transféré|réexpédié|d'origine|original)|mensaje (?:reenviado|original))\s?:?[-_=~*\s]{0,40}",
+    r"(?:begin |anfang |début |inicio )?(?:(?:der|du|del) )?(?:forwarded message|original message|weitergeleiteten? (?:nachricht|e-mail)"
+    r"|ursprüngliche nachricht|message (?:transféré|réexpédié|d'origine|original)|mensaje (?:reenviado|original))\s?:?",
     re.IGNORECASE,
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ def _inline(parsed: ParsedMail) -> Forwarded | None:
             continue
         said, end = found
         above = lines[:start]
-        while above and (not above[-1].strip() or _DIVIDER.fullmatch(above[-1].strip()[:200])):
+        while above and (not above[-1].strip() or _DIVIDER.fullmatch(above[-1][:200].strip("-_=~* >\t\xa0"))):
             above.pop()
         sender = next((told for name, told in said if name in _FROM), "")
         subject = next((told for name, told in said if name in _SUBJECT), "")

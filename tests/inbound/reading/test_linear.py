@@ -7,12 +7,29 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from inbound.reading import body, charset, classify, dsn, headers, language, parse, quotes, received, sender
+from inbound.reading import (
+    body,
+    charset,
+    classify,
+    dsn,
+    forwarded,
+    headers,
+    language,
+    parse,
+    proof,
+    quotes,
+    received,
+    results,
+    sender,
+    signatures,
+)
 from inbound.reading.message import Address, Envelope, FailedRecipient, ParsedMail
 from inbound.reading.reading import read
+from tests.zone import public
 
 SIZES = (10_000, 100_000, 1_000_000)
 # Of what reads a whole mail, where each shape takes a while: LINEAR_BYTES=1000000 is the full length.
@@ -107,6 +124,29 @@ def as_parsed(value: str) -> ParsedMail:
     return ParsedMail(Address("a@b.cc", value[:200]), subject=value[:500], text=value, headers={"return-path": [value]})
 
 
+def signed(canonical: str) -> Callable[[str], object]:
+    """With that as its body, and a key that is one: the body is hashed before the signature is looked at."""
+    field = f"DKIM-Signature: v=1; a=rsa-sha256; c={canonical}; d=a.cc; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+
+    def run(value: str) -> object:
+        raw = f"{field}From: x@a.cc\r\n\r\n{value}x\r\n".encode().replace(b"\n", b"\r\n")
+        return signatures.check(raw, {"s._domainkey.a.cc": f"v=DKIM1; p={public('a.cc')}".encode()})
+
+    return run
+
+
+def tags(value: str) -> object:
+    raw = (
+        f"From: x@a.cc\nDKIM-Signature: v=1; d=a.cc; s=s; h=from; b={value}\nARC-Seal: i=1; d=a.cc; s=s; b={value}\n\nx"
+    )
+    key = f"v=DKIM1; p={public('a.cc')}".encode()
+    return signatures.claims(raw.encode()), signatures.check(raw.encode(), {"s._domainkey.a.cc": key})
+
+
+def forward(value: str) -> object:
+    return forwarded.find(replace(as_parsed(value), subject="Fwd: x"))
+
+
 READ: dict[str, Callable[[str], object]] = {
     "headers.text": headers.text,
     "headers.one_line": headers.one_line,
@@ -129,7 +169,15 @@ READ: dict[str, Callable[[str], object]] = {
     "sender": lambda value: sender.who_writes(as_parsed(value), {"a@b.cc"}),
     "received.hops": lambda value: received.hops(b"Received: " + value.replace("\n", "\n ").encode() + b"\n\n"),
     "FailedRecipient": lambda value: FailedRecipient("a@b.cc", "failed", value[:100], value).is_hard,
+    "results.read_results": results.read_results,
+    "proof.read_policy": lambda value: proof.read_policy([b"v=DMARC1; p=none; " + value.encode(), value.encode()]),
+    "forwarded.find": forward,
+    "forwarded.find, its block": lambda value: forward(f"From: {value}\nTo: {value}\nSubject: {value}\n\nx"),
+    "forwarded.without_prefix": forwarded.without_prefix,
     "dsn of words": report,
+    "signatures, their tags": tags,
+    "signatures, a relaxed body": signed("relaxed/relaxed"),
+    "signatures, a simple body": signed("simple/simple"),
     "dsn of fields": status,
     "a text": lambda value: whole(b"From: a@b.cc\nContent-Type: text/plain; charset=utf-8\n\n" + value.encode()),
     "a page": lambda value: whole(b"From: a@b.cc\nContent-Type: text/html; charset=utf-8\n\n" + value.encode()),
