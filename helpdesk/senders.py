@@ -64,7 +64,7 @@ def objection(sender: Sender, candidate: Candidate) -> str:
 
 
 def not_from(proof: Proof) -> str:
-    return f"not proven to be from {proof.domain[:40]}, which says how its mail is proven"
+    return f"by the rules of {proof.domain[:40]} (DMARC) this mail is not from there"
 
 
 def is_doubtful(sender: Sender) -> bool:

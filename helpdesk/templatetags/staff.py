@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from helpdesk.models import Attachment, Comment, OutboundMail, Ticket
+from helpdesk.models import Attachment, Comment, OutboundMail, Participant, Person, Ticket
 from inbound.models import InboundMail
 
 register = template.Library()
@@ -140,7 +140,14 @@ def ways(comment: Comment) -> list[str]:
     proof = (comment.mail.proof if comment.mail else None) or {}
     if comment.author is None or comment.author.is_staff or proof.get("verdict") == "authenticated":
         return []
-    return list(proof.get("ways", []))[:2]
+    found = list(proof.get("ways", []))
+    # Whoever else sends from there may say the same: a network only where there is nothing better.
+    return ([way for way in found if not way.startswith("from ")] or found)[:2]
+
+
+@register.filter
+def is_among(person: Person, participants: list[Participant]) -> bool:
+    return any(row.person_id == person.pk for row in participants)
 
 
 @register.filter

@@ -60,7 +60,7 @@ def test_a_forgers_mail_with_the_id_of_her_ticket_is_held(django_user_model) -> 
     assert (row.reason, row.ticket_number, verdict(row)) == ("hold", ticket.pk, "failed")
     held = Comment.objects.get(mail=row)
     assert held.visibility == "held"
-    assert held.held_reason == f"not proven to be from {DOMAIN}, which says how its mail is proven"
+    assert held.held_reason == f"by the rules of {DOMAIN} (DMARC) this mail is not from there"
     assert row.evidence["held"] == held.held_reason
 
 
@@ -241,7 +241,7 @@ def test_a_mailbox_that_only_looks_on_lets_it_in_and_says_what_it_would_have_don
         Mailbox.objects.update(**change)
         row = receive(mail("x", number=len(change) + 1, in_reply_to=f"<m1@{DOMAIN}>"), **EVIL)
         assert (row.reason, row.ticket_number) == ("comment", ticket.pk)
-        assert row.would_hold == f"not proven to be from {DOMAIN}, which says how its mail is proven"
+        assert row.would_hold == f"by the rules of {DOMAIN} (DMARC) this mail is not from there"
     first = receive(mail("new", number=7), **EVIL)
     assert first.would_hold
     assert OutboundMail.objects.filter(ticket=first.ticket_number, kind="acknowledgement").exists()
