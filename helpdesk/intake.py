@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from helpdesk import access, actions, delivery, participants, people, senders, threads
 from helpdesk.actions import Content, File
+from helpdesk.kinds import KINDS
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
 from inbound import proving, readers, store
@@ -474,11 +475,19 @@ def _as_agent(mail: Received, person: Person | None, candidate: threads.Candidat
         return None
     if not access.tickets(person).filter(pk=ticket.pk).exists():
         return None
-    if _NOTE.match(mail.reading.text):
+    if _NOTE.match(mail.reading.text) or _answers_colleagues(mail, person):
         return "note"
     if ticket.status == Ticket.Status.CLOSED or not (mail.reading.text.strip() or mail.parsed.attachments):
         return None
     return "answer"
+
+
+def _answers_colleagues(mail: Received, person: Person) -> bool:
+    """Whether it answers a mail of ours that was about colleagues' affairs: those are none of the customer's."""
+    ids = threads.parent_ids(mail.parsed)[:1]
+    known = Q(message_id__in=ids) | Q(provider_message_id__in=ids)
+    inside = [kind.slug for kind in KINDS.values() if kind.replies_stay_inside]
+    return bool(ids) and OutboundMail.objects.filter(known, person=person, kind__in=inside).exists()
 
 
 _NOTE = re.compile(r"\s{0,100}note\s{0,5}:\s{0,100}", re.IGNORECASE)
@@ -535,9 +544,11 @@ def _customers(mail: Received, decided: Plan, stored: dict[int, str], number: in
     is_doubtful = opens and _is_doubtful(mail, None)
     copied = _copied(mail) if opens else []
     asks_to_add = copied if is_doubtful or len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
+    # A forger's name and language are not added to what we know of somebody.
+    is_forged = mail.proof.verdict is Proven.FAILED and people.find(written_by.address) is not None
     met = actions.people_for(
         {
-            written_by.address: (written_by.name, mail.reading.language),
+            written_by.address: ("", "") if is_forged else (written_by.name, mail.reading.language),
             **{address.address: (address.name, "") for address in ([] if asks_to_add else copied)},
         }
     )

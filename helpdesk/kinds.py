@@ -13,7 +13,8 @@ class To(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`can_mute`: whether people may choose not to get it. `is_bulk`: it comes by itself, again and again."""
+    """`can_mute`: whether people may choose not to get it. `is_bulk`: it comes by itself, again and again.
+    `replies_stay_inside`: an agent's reply to it is a note, and not an answer to the customer."""
 
     slug: str
     title: object
@@ -23,6 +24,7 @@ class Kind:
     is_secret: bool = False
     is_bulk: bool = False
     null_return_path: bool = False
+    replies_stay_inside: bool = False
 
 
 KINDS = {
@@ -35,9 +37,9 @@ KINDS = {
         Kind("password_reset", _("Password reset"), To.CUSTOMER, can_mute=False, is_secret=True),
         Kind("assigned", _("A ticket is assigned to me"), To.STAFF),
         Kind("customer_replied", _("A customer replied on my ticket"), To.STAFF),
-        Kind("held", _("A mail on my ticket is held"), To.STAFF),
-        Kind("in_your_name", _("A mail in my name is held"), To.STAFF, can_mute=False),
-        Kind("mentioned", _("Someone mentions me in a note"), To.STAFF),
+        Kind("held", _("A mail on my ticket is held"), To.STAFF, replies_stay_inside=True),
+        Kind("in_your_name", _("A mail in my name is held"), To.STAFF, can_mute=False, replies_stay_inside=True),
+        Kind("mentioned", _("Someone mentions me in a note"), To.STAFF, replies_stay_inside=True),
         Kind("digest", _("Something happens on a ticket I watch"), To.STAFF, is_bulk=True),
         Kind("sla_warning", _("A ticket will soon miss its time"), To.STAFF),
         Kind("sla_breach", _("A ticket has missed its time"), To.STAFF),

@@ -204,10 +204,18 @@ def test_mail(person: Person, mailbox: Mailbox, said: wording.Words) -> None:
 
 def _tell_staff(kind: str, person: Person, ticket: Ticket, comment: Comment | None, context: dict[str, Any]) -> None:
     mail = _queue(
-        kind, _reader(person), ticket.mailbox, ticket, comment, parents=_staff_thread(ticket), context=context
-    )
+        kind, _reader(person), ticket.mailbox, ticket, comment, parents=_staff_thread(ticket),
+        context={**context, "reply_goes": _reply_goes(kind, ticket)},
+    )  # fmt: skip
     if mail is not None:
         alerts.for_person(person, kind, ticket, mail.subject, mail.text)
+
+
+def _reply_goes(kind: str, ticket: Ticket) -> str:
+    """Where an agent's reply to that mail goes, if it is proven to be theirs."""
+    if not ticket.mailbox.plus_addressing or ticket.status == Ticket.Status.CLOSED:
+        return ""
+    return "inside" if KINDS[kind].replies_stay_inside else "out"
 
 
 def _queue(

@@ -22,6 +22,14 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_dns() -> None:
+    """No test asks somebody's DNS: see tests.zone."""
+    from inbound import resolver
+
+    resolver.source = lambda name, kind, seconds: ([], 300.0)
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """A file: SQLite's databases in memory know no waiting, so threads of a test would get in each other's way."""

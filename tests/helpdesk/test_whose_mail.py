@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -328,6 +330,29 @@ def test_an_agents_note_stays_inside(ada) -> None:
     assert OutboundMail.objects.count() == before
 
 
+def test_an_agents_reply_to_a_mail_about_colleagues_is_a_note_and_each_mail_says_where_a_reply_goes(ada) -> None:
+    ticket = opened()
+    actions.assign(ticket, ada, actor=ada)
+    actions.assign(ticket, None, actor=None)
+    actions.assign(ticket, ada, actor=None)
+    actions.note(ticket, Content(text="@ada he never pays"), actor=agent("Bea"))
+    mentioned, assigned = (OutboundMail.objects.filter(kind=kind).latest("pk") for kind in ("mentioned", "assigned"))
+    assert "becomes an internal note" in mentioned.text
+    assert "becomes an internal note" in mentioned.html
+    assert "goes to the customer" in assigned.text
+    assert "goes to the customer" in assigned.html
+    row = receive(from_ada("I know", in_reply_to=f"<{mentioned.message_id}>"), rcpt=to_ada(ticket, ada), **ADAS)
+    assert (row.reason, Comment.objects.get(mail=row).visibility) == ("note", "internal")
+    row = receive(from_ada("Hello Cleo", 51, in_reply_to=f"<{assigned.message_id}>"), rcpt=to_ada(ticket, ada), **ADAS)
+    assert row.reason == "answer"
+
+
+def test_a_forgery_adds_nothing_to_what_we_know_of_somebody() -> None:
+    Person.objects.create_user(CLEO)
+    receive(mail("x", sender=f"Idiot <{CLEO}>"), **EVIL)
+    assert Person.objects.get(email=CLEO).name == ""
+
+
 def test_a_mail_in_an_agents_name_that_is_not_proven_is_held_and_they_are_told(ada) -> None:
     ticket = opened()
     for number, how in enumerate([EVIL, {**EVIL, "client": "127.0.0.1 (x)"}]):
@@ -480,3 +505,26 @@ def test_what_a_provider_says_is_kept() -> None:
     row = InboundMail.objects.get(pk=pk)
     assert (verdict(row), row.reason) == ("failed", "open")
     assert deliver_all() == []
+
+
+# --- An upgrade
+
+
+def test_an_upgraded_installation_looks_on_for_two_weeks_and_a_new_one_does_not() -> None:
+    upgrade = import_module("inbound.migrations.0009_whose_mail_it_is").look_on_first
+    mailbox()
+    upgrade(apps, None)
+    assert Mailbox.objects.get().policy_from is None
+    opened()
+    upgrade(apps, None)
+    until = Mailbox.objects.get().policy_from
+    assert until is not None
+    assert timedelta(days=13) < until - timezone.now() <= timedelta(days=14)
+    row = receive(mail("x", number=2, in_reply_to=f"<m1@{DOMAIN}>"), **EVIL)
+    assert (row.reason, bool(row.would_hold)) == ("comment", True)
+    # It is shown.
+    client = Client()
+    client.force_login(Person.objects.create_superuser("root@example.com"))
+    page = client.get(reverse("admin:inbound_inboundmail_changelist") + "?would_hold=yes").content.decode()
+    assert page.count("/admin/mail/") == 1
+    assert "Would be held" in client.get(reverse("admin:inbound_mail", args=[row.pk])).content.decode()
