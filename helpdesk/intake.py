@@ -80,11 +80,16 @@ class Received:
     def says(self, person: Person | None) -> senders.Sender:
         """Who it says has written it, and what is known about that."""
         proof = self.proof
-        if self.reading.sender.by != FROM and proof.verdict is Proven.AUTHENTICATED:
+        is_behind = self.reading.sender.by != FROM
+        if is_behind and proof.verdict is Proven.AUTHENTICATED:
             # Its From is proven; who writes behind that is not.
             proof = replace(proof, verdict=Proven.UNKNOWN, why="another address than its From has written it")
-        is_for_us = any(is_ours(found.address, self.ours) for found in (*self.parsed.to, *self.parsed.cc))
-        return senders.Sender(self.sender.address, person, proof, is_for_us, self.row.received_at)
+        named = {"to": self.parsed.to, "cc": self.parsed.cc}
+        is_for_us = any(is_ours(found.address, self.ours) for name in proof.covers for found in named[name])
+        is_vouched = not is_behind or self.proof.verdict is Proven.AUTHENTICATED
+        return senders.Sender(
+            self.sender.address, person, proof, self.row.received_at, is_for_us=is_for_us, is_vouched=is_vouched
+        )
 
     @property
     def recipients(self) -> list[str]:

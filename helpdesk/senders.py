@@ -27,14 +27,18 @@ USUAL_DAYS, WITHIN = 3, timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who a mail says it is from, and what is known about that. `is_for_us`: its To or Cc names us, so that it has not
-    been taken from somebody else's mail and sent to us again."""
+    """Who a mail says it is from, and what is known about that.
+
+    `is_for_us`: a To or Cc that is signed names us, so that it is no mail to somebody else that was sent to us again.
+    `is_vouched`: From says who it is; or From is our own group, proven, and behind it somebody else has written.
+    """
 
     address: str
     person: Person | None
     proof: Proof
-    is_for_us: bool
     at: datetime
+    is_for_us: bool = False
+    is_vouched: bool = True
 
     @property
     def is_proven(self) -> bool:
@@ -56,6 +60,9 @@ def objection(sender: Sender, candidate: Candidate) -> str:
         return not_from(sender.proof)
     if sender.person is not None and _only_they_know(candidate, sender.person):
         return ""
+    if not sender.is_vouched:
+        # Whose domain says how its mail is proven would be written for under an address of ours that says nothing.
+        return "written behind our own address, and nothing proves it"
     if not sender.proof.is_fault and is_usually_proven(sender):
         if sender.proof.verdict is Verdict.AUTHENTICATED:
             return "signed by its sender, but written to somebody else"

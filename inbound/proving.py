@@ -70,7 +70,14 @@ def pack(proof: Proof) -> dict[str, Any]:
 
 
 def unpack(packed: dict[str, Any]) -> Proof:
-    return Proof(**packed | {"verdict": Verdict(packed["verdict"]), "ways": tuple(packed["ways"])})
+    return Proof(
+        **packed
+        | {
+            "verdict": Verdict(packed["verdict"]),
+            "ways": tuple(packed["ways"]),
+            "covers": tuple(packed.get("covers", ())),
+        }
+    )
 
 
 def believed(row: InboundMail, reading: Reading) -> list[Results]:

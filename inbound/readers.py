@@ -62,7 +62,8 @@ def check(raw: bytes, keys: Mapping[str, bytes | None]) -> Checked:
         said, _ = reader.ask(asked, raw, seconds_for(len(raw)))
     found = said["checked"]
     seals = tuple(Seal(seal["domain"], unpack_results(seal["results"])) for seal in found["seals"])
-    return Checked(tuple(Signature(**signature) for signature in found["signatures"]), found["chain"], seals)
+    signatures = (Signature(**told | {"covers": tuple(told["covers"])}) for told in found["signatures"])
+    return Checked(tuple(signatures), found["chain"], seals, tuple(found["covers"]))
 
 
 def hops(raw: bytes) -> list[dict[str, str]]:

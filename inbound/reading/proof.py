@@ -50,7 +50,7 @@ class Proof:
 
     `ways` name how the mail came, as far as that is proven although it is not aligned: somebody may trust an address's
     mail that comes that way. `is_fault`: something could not be looked up. `is_replayable`: only signatures prove it,
-    and a signature holds wherever the mail is sent to again.
+    and a signature holds wherever the mail is sent to again; of To and Cc they sign `covers`.
     """
 
     verdict: Verdict
@@ -60,6 +60,7 @@ class Proof:
     ways: tuple[str, ...] = ()
     is_fault: bool = False
     is_replayable: bool = False
+    covers: tuple[str, ...] = ()
     parts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -81,9 +82,10 @@ def judge(
     told = functools.partial(Proof, domain=domain, ways=ways, parts=parts)
     if not domain:
         return told(Verdict.UNKNOWN, why="it names no sender")
-    proven = "" if claims.froms != 1 else _proven(domain, claims, checked, spf, policy, servers, sealers)
+    proven, covers = _proven(domain, claims, checked, spf, policy, servers, sealers) if claims.froms == 1 else ("", ())
     if proven:
-        return told(Verdict.AUTHENTICATED, by=proven, why=_BY[proven], is_replayable=proven in {"dkim", "arc"})
+        is_replayable = proven in {"dkim", "arc"}
+        return told(Verdict.AUTHENTICATED, by=proven, why=_BY[proven], is_replayable=is_replayable, covers=covers)
     dmarc = next((found for server in servers for found in server.of("dmarc")), None)
     if dmarc is not None and dmarc.value == "fail":
         return told(Verdict.FAILED, why="the mail server that took it in says that DMARC fails")
@@ -110,34 +112,40 @@ _BY = {
 def _proven(
     domain: str, claims: Claims, checked: Checked, spf: Spf | None, policy: Policy, servers: Collection[Results],
     sealers: Collection[str],
-) -> str:  # fmt: skip
-    if not claims.is_doubled and any(
-        signature.result == "pass" and is_aligned(domain, signature.domain, strict=policy.is_strict_dkim, policy=policy)
-        for signature in checked.signatures
-    ):
-        return "dkim"
+) -> tuple[str, tuple[str, ...]]:  # fmt: skip
+    """By what the domain is proven, "" for nothing, and which of To and Cc that covers. What can't be sent again by
+    somebody else comes first."""
     if (
         spf is not None
         and spf.result == "pass"
         and is_aligned(domain, spf.domain, strict=policy.is_strict_spf, policy=policy)
     ):
-        return "spf"
-    if any(_says_proven(server, domain, policy) for server in servers):
-        return "server"
+        return "spf", ()
+    if any(_says_proven(server, domain, policy, is_plain=claims.is_plain) for server in servers):
+        return "server", ()
+    if claims.is_doubled:
+        return "", ()
+    holding = [
+        signature for signature in checked.signatures
+        if signature.result == "pass"
+        and is_aligned(domain, signature.domain, strict=policy.is_strict_dkim, policy=policy)
+    ]  # fmt: skip
+    if holding:
+        return "dkim", max((signature.covers for signature in holding), key=len)
     for seal in checked.seals:
         # The latest hop first: what an earlier one says is worth what those after it are.
-        if checked.chain != "pass" or claims.is_doubled or not any(is_of(seal.domain, sealer) for sealer in sealers):
+        if checked.chain != "pass" or not any(is_of(seal.domain, sealer) for sealer in sealers):
             break
-        if _says_proven(seal.results, domain, policy):
-            return "arc"
-    return ""
+        if _says_proven(seal.results, domain, policy, is_plain=claims.is_plain):
+            return "arc", checked.covers
+    return "", ()
 
 
-def _says_proven(server: Results, domain: str, policy: Policy) -> bool:
+def _says_proven(server: Results, domain: str, policy: Policy, *, is_plain: bool) -> bool:
     # "none": there is no policy. Microsoft's "bestguesspass" is no pass.
     dmarc = [found for found in server.of("dmarc") if found.value != "none"]
     if dmarc:
-        return any(found.value == "pass" and _about(found, "header.from", domain) for found in dmarc)
+        return any(found.value == "pass" and _is_about(found, domain, is_plain=is_plain) for found in dmarc)
     for found in server.of("dkim"):
         signer = found.said.get("header.d") or found.said.get("header.i", "").rpartition("@")[2]
         if found.value == "pass" and is_aligned(domain, signer, strict=policy.is_strict_dkim, policy=policy):
@@ -149,9 +157,10 @@ def _says_proven(server: Results, domain: str, policy: Policy) -> bool:
     )
 
 
-def _about(found: Result, name: str, domain: str) -> bool:
-    said = found.said.get(name, "")
-    return not said or to_ascii(said.rpartition("@")[2]) == domain
+def _is_about(found: Result, domain: str, *, is_plain: bool) -> bool:
+    """Whether a DMARC result is about that From. One that does not say so is about the only address that is there."""
+    said = found.said.get("header.from", "")
+    return to_ascii(said.rpartition("@")[2]) == domain if said else is_plain
 
 
 def _envelope_domain(found: Result) -> str:

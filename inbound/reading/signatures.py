@@ -33,6 +33,7 @@ class Claims:
     keys: tuple[str, ...] = ()  # the names in the DNS under which the keys of its signatures lie
     results: tuple[Results, ...] = ()  # what servers on its way say that they found out, the latest first
     froms: int = 1  # how many From fields there are
+    is_plain: bool = False  # From names one address, whoever reads it
     is_doubled: bool = False  # a field that a mail has once stands there twice
     provider: tuple[Results, ...] = ()  # and what a provider says in fields of its own
 
@@ -48,6 +49,7 @@ class Signature:
     selector: str
     result: str
     why: str = ""
+    covers: tuple[str, ...] = ()  # of To and Cc, what it signs: the others say nothing about whom the mail was for
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,12 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`chain` is pass, fail, temperror or none; `seals` are its hops, the latest first."""
+    """`chain` is pass, fail, temperror or none; `seals` are its hops, the latest first, which signs `covers`."""
 
     signatures: tuple[Signature, ...] = ()
     chain: str = "none"
     seals: tuple[Seal, ...] = ()
+    covers: tuple[str, ...] = ()
 
 
 def claims(raw: bytes) -> Claims:
@@ -77,6 +80,7 @@ def claims(raw: bytes) -> Claims:
         keys=tuple(dict.fromkeys(_key_name(tags) for tags in _tags(fields) if _key_name(tags))),
         results=_results(fields),
         froms=names.count(b"from"),
+        is_plain=sum(value.count(b"@") for name, value in fields if name == b"from") == 1,
         is_doubled=any(names.count(name) > 1 for name in _ONCE),
         provider=_of_providers(fields),
     )
@@ -91,7 +95,12 @@ def check(raw: bytes, keys: Mapping[str, bytes | None]) -> Checked:
     found = [tags for tags in _tags(fields) if tags["header"] == "dkim-signature"]
     signatures = tuple(_checked(raw, place, tags, keys) for place, tags in enumerate(found))
     chain, seals = _chain(raw, fields, keys)
-    return Checked(signatures, chain, seals)
+    latest = max(
+        (tags for tags in _tags(fields) if "bh" in tags and tags["header"] != "dkim-signature"),
+        key=_instance,
+        default={},
+    )
+    return Checked(signatures, chain, seals, _covers(latest))
 
 
 def _fields(raw: bytes) -> list[tuple[bytes, bytes]] | None:
@@ -137,7 +146,7 @@ def _checked(raw: bytes, place: int, tags: Mapping[str, str], keys: Mapping[str,
     domain, selector, name = tags.get("d", "").lower()[:255], tags.get("s", "").lower()[:255], _key_name(tags)
 
     def told(result: str, why: str = "") -> Signature:
-        return Signature(domain, selector, result, why)
+        return Signature(domain, selector, result, why, _covers(tags))
 
     signed = tags.get("h", "").lower().split(":")
     if not name:
@@ -209,7 +218,7 @@ def _chain(
         tags.get("a", "").lower() != "rsa-sha256" or len(tags.get("h", "").split(":")) > MAX_NAMES for tags in found
     ):
         return "fail", ()
-    latest = max(found, key=lambda tags: _whole(tags.get("i", "")))
+    latest = max(found, key=_instance)
     if "from" not in next(
         (tags.get("h", "").lower().split(":") for tags in found if "bh" in tags and tags.get("i") == latest.get("i")),
         [],
@@ -263,8 +272,14 @@ def _of_providers(fields: list[tuple[bytes, bytes]]) -> tuple[Results, ...]:
     return tuple(found)
 
 
-def _whole(text: str) -> int:
-    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else 0
+def _covers(tags: Mapping[str, str]) -> tuple[str, ...]:
+    signed = tags.get("h", "").lower().split(":")
+    return tuple(name for name in ("to", "cc") if name in signed)
+
+
+def _instance(tags: Mapping[str, str]) -> int:
+    found = tags.get("i", "")
+    return int(found) if re.fullmatch(r"[0-9]{1,3}", found) else 0
 
 
 def _words(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Nobody speaks for another: what becomes of a mail that is, may be, or is not from whom it says."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib import import_module
@@ -198,6 +199,33 @@ def test_her_mail_to_somebody_else_sent_to_us_again_does_not_speak_in_her_ticket
     assert Comment.objects.get(mail=row).held_reason == "signed by its sender, but written to somebody else"
     # Written to us, it is hers, whoever has handed it on.
     assert receive(signed(mail("x", number=8, in_reply_to=f"<m1@{DOMAIN}>"), DOMAIN), **EVIL).reason == "comment"
+
+
+@pytest.mark.parametrize("unsigned", ["To", "Cc"])
+def test_nor_does_a_replay_that_gives_it_an_address_of_ours_which_nobody_signed(unsigned) -> None:
+    opened()
+    usually_proven()
+    raw = mail("I agree.", number=9, to="m@evil.example") if unsigned == "Cc" else mail("I agree.", number=9, to="")
+    headers = (b"from", b"subject", b"message-id") + ((b"to",) if unsigned == "Cc" else ())
+    private = re.sub(rb"(?m)^To:\s*\n", b"", signed(raw, DOMAIN, headers=headers))
+    row = receive(f"{unsigned}: {SUPPORT}\r\nIn-Reply-To: <m1@{DOMAIN}>\r\n".encode() + private, **EVIL)
+    assert (row.reason, verdict(row)) == ("hold", "authenticated")
+
+
+def test_nobody_speaks_for_her_from_behind_our_own_address(zone) -> None:
+    """Whose domain forbids it is written for under an address of ours, whose domain says nothing."""
+    ticket = opened()
+    del zone.records["_dmarc.example.com", "TXT"]
+
+    def behind(number: int) -> bytes:
+        return mail("Pay here", number=number, sender=f"Cleo <{SUPPORT}>", reply_to=CLEO, in_reply_to=f"<m1@{DOMAIN}>")
+
+    row = receive(behind(2), **EVIL)
+    assert (row.reason, verdict(row)) == ("hold", "unknown")
+    # A group of ours that signs what it hands on is heard; as is whoever answers at her own address.
+    assert receive(signed(behind(3), "example.com"), **EVIL).reason == "comment"
+    token = reply_address(SUPPORT, ticket.pk, ticket.requester_id)
+    assert receive(behind(4), rcpt=token, **EVIL).reason == "comment"
 
 
 # --- What an agent trusts

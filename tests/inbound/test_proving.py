@@ -343,6 +343,15 @@ def test_a_comment_or_a_quoted_string_is_no_result(zone) -> None:
         assert behind(said, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown", value
 
 
+def test_a_verdict_that_names_no_sender_is_about_the_only_one_there_is(zone) -> None:
+    passed = [{"method": "dmarc", "value": "pass", "said": {}}]
+    assert proven(mail(), transport="webhook", client="Amazon SES", results=passed).by == "server"
+    for author in (f"{CLEO}, m@evil.example", f'"{CLEO}" <m@evil.example>', f"<{CLEO}> m@evil.example"):
+        raw = mail().replace(f"From: Cleo <{CLEO}>".encode(), f"From: {author}".encode())
+        assert author.encode() in raw
+        assert proven(raw, transport="webhook", client="Amazon SES", results=passed).verdict != "authenticated", author
+
+
 def test_a_providers_own_verdict_is_believed(zone) -> None:
     spf = {"method": "spf", "value": "pass", "said": {"smtp.mailfrom": CLEO}}
     assert proven(mail(), transport="webhook", client="SendGrid", results=[spf]).by == "server"
