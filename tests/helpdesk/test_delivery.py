@@ -76,6 +76,7 @@ def test_every_kind_of_mail_that_no_person_wrote_says_so_and_an_answer_does_not(
     receive(eml("Let me in", sender="eve@example.org", in_reply_to="<first@example.net>", message_id="e@x"))
     actions.reply(ticket, Content(text="We look into it."), actor=ada)
     receive(eml("Thank you", in_reply_to="<first@example.net>", message_id="t@x"))
+    receive(eml("I am Ada", sender="ada@example.com", in_reply_to="<first@example.net>", message_id="a@x"))
     actions.watch(ticket, bob)
     actions.note(ticket, Content(text="@bob look"), actor=ada)
     watching.send_digests()
