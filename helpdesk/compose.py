@@ -17,7 +17,8 @@ from django.urls import reverse
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
 from helpdesk.wire import ascii_domain, needs_utf8, shown
-from inbound.addresses import KIND_HEADER, MARK_HEADER, bounce_address, own_mark, reply_address
+from inbound.addresses import KIND_HEADER, bounce_address, own_mark, reply_address
+from inbound.reading.ours import MARK_HEADER
 from inbound.secrets import opened, unseal
 
 UNSUBSCRIBE_SALT = "unsubscribe"
@@ -95,7 +96,7 @@ def message(mail: OutboundMail) -> Message:
         "Message-ID": f"<{mail.message_id}>",
         **_shown_recipients(mail, utf8),
         KIND_HEADER: mail.kind,
-        MARK_HEADER: own_mark(mail.pk),
+        MARK_HEADER: own_mark(mail.pk, is_secret=mail.is_secret),
     }
     if mail.in_reply_to:
         headers["In-Reply-To"] = f"<{mail.in_reply_to}>"
@@ -170,7 +171,7 @@ def _return_path(mail: OutboundMail) -> str:
     if mail.null_return_path:
         return ""
     if mail.mailbox.plus_addressing:
-        return bounce_address(mail.mailbox.address, mail.pk)
+        return bounce_address(mail.mailbox.address, mail.pk, is_secret=mail.is_secret)
     return str(mail.mailbox.address)
 
 

@@ -24,7 +24,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from helpdesk import actions, notify, routes
-from helpdesk.actions import suppression
+from helpdesk.actions import spending, suppression
 from helpdesk.compose import message
 from helpdesk.deadline import TooLate
 from helpdesk.models import MessageRef, OutboundMail
@@ -186,6 +186,8 @@ def _came_back(
         changed = OutboundMail.objects.filter(pk=mail.pk, state__in=states).update(
             state=OutboundMail.State.BOUNCED, bounced_at=timezone.now(), error=why, sealed="",
         )  # fmt: skip
+        if mail.is_secret:
+            spending.spend(mail)
         if changed and mail.ticket:
             actions.record(
                 mail.ticket, "mail-bounced", None, to=mail.to_address, mail=mail.pk, why=why[:300], what=mail.kind

@@ -15,18 +15,19 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from helpdesk import access, actions, delivery, participants, people, senders, threads
-from helpdesk.actions import Content, File
+from helpdesk.actions import Content, File, spending
 from helpdesk.kinds import KINDS
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.remembered import remembered
 from inbound import proving, readers, store
-from inbound.addresses import MARK_HEADER, Bounce, read_own_mark, read_token
+from inbound.addresses import Bounce, read_own_mark, read_secret_mark, read_token
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.reading.forwarded import Forwarded
 from inbound.reading.message import Address, Attachment, DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
 from inbound.reading.proof import Proof
 from inbound.reading.proof import Verdict as Proven
+from inbound.reading.ours import MARK_HEADER
 from inbound.reading.reading import Reading
 from inbound.reading.sender import FORM, FROM, NOBODY, Sender, is_ours
 
@@ -180,6 +181,7 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
     if decided.do == "wait":
         raise ValueError("a plan to wait is not carried out")
     _note_other_mailbox(mail, decided)
+    _spend_what_it_shows(mail)
     outcome: dict[str, object] = {
         "evidence": decided.evidence,
         "reason": decided.reason,
@@ -210,6 +212,29 @@ def _note_other_mailbox(mail: Received, decided: Plan) -> None:
         ticket = Ticket.objects.filter(pk=decided.ticket).first()
         if ticket is not None:
             actions.record(ticket, "also-at", None, mailbox=mail.row.mailbox.address)
+
+
+def _spend_what_it_shows(mail: Received) -> None:
+    """Whoever reads this mail could use what it shows of ours: it is used up before. A report that a mail is late, or has
+    arrived, shows nothing by itself: inbound.returned has seen to that."""
+    reading = mail.reading
+    spending.spend_links(reading.links)
+    marked = [pk for mark in reading.marks if (pk := read_secret_mark(mark)) is not None]
+    back = [sent for sent in threads.returned_to(mail.named) if sent.is_secret]
+    if not (mail.report and mail.report.is_temporary):
+        marked += [sent.pk for sent in back if mail.verdict.kind is Kind.BOUNCE]  # however sure that is
+        for sent in OutboundMail.objects.filter(pk__in=marked, is_secret=True) if marked else ():
+            spending.spend(sent)
+    ids = threads.parent_ids(mail.parsed) + ([mail.report.original_message_id] if mail.report else [])
+    about = [address for (address,) in _secrets_to(ids)] if ids else []
+    about += [sent.to_address for sent in back]
+    for address in dict.fromkeys(about):
+        spending.spend_code(address, f"{reading.text}\n{reading.quoted_text}")
+
+
+_secrets_to = Prepared(
+    lambda ids: OutboundMail.objects.filter(message_id__in=ids, is_secret=True).values_list("to_address")[:20]
+)
 
 
 def _count_again(mail: Received, decided: Plan) -> None:

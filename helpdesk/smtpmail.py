@@ -32,7 +32,11 @@ class EmailBackend(DjangoBackend):
         assert self.connection is not None
         sender = _sender(getattr(email_message, "return_path", email_message.from_email))
         recipients = [on_the_wire(address) for address in email_message.recipients()]
+        self.connection.ehlo_or_helo_if_needed()
         options = self._utf8(sender, recipients) if getattr(email_message, "needs_utf8", False) else ()
+        if self.connection.has_extn("dsn"):
+            # RFC 3461 4.3: we have the mail ourselves, and what signs somebody in is not to travel back.
+            options = (*options, "RET=HDRS")
         content = email_message.message().as_bytes(linesep="\r\n")
         if sign := getattr(email_message, "sign", None):
             content = sign(content)
@@ -43,7 +47,6 @@ class EmailBackend(DjangoBackend):
         """The options of MAIL FROM (RFC 6531). Raises Unwritable for a recipient, and SMTPSenderRefused for a sender,
         that the server cannot write."""
         assert self.connection is not None
-        self.connection.ehlo_or_helo_if_needed()
         if self.connection.has_extn("smtputf8"):
             return ("SMTPUTF8", "BODY=8BITMIME")
         for address in filter(needs_utf8, recipients):

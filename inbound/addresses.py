@@ -4,6 +4,7 @@
     support+anything@example.com        the mailbox too; `anything` is the sender's affair
     support+r<token>@example.com        a reply to one ticket by one person
     support+b<token>@example.com        the return path of one mail we sent
+    support+s<token>@example.com        the same, of one that holds a code or a link that signs in
 
 A token is lower-case base32 of the numbers it names and a MAC over them (RFC 5321 4.5.3.1.1 leaves a
 local part 64 octets, and some systems fold its case). It locates; it does not authorise.
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from django.conf import settings
 
 KIND_HEADER = "X-Helpdesk-Mail"  # on every mail we send: its kind
-MARK_HEADER = "X-Helpdesk-Mark"  # and what it is known by when it comes back
 MAC_BYTES = 10
 LOCAL_PART_LIMIT = 64  # octets, RFC 5321 4.5.3.1.1
 
@@ -37,17 +37,24 @@ class Bounce:
     """A report about the outgoing mail with this id."""
 
     outbound: int
+    is_secret: bool = False  # it holds a code or a link that signs in
 
 
-def own_mark(outbound: int) -> str:
+def own_mark(outbound: int, *, is_secret: bool = False) -> str:
     """What the outgoing mail `outbound` is known by when it comes back to us, whatever Message-ID it has by then."""
-    return _seal("m", (outbound,))
+    return _seal("x" if is_secret else "m", (outbound,))
 
 
 def read_own_mark(mark: str) -> int | None:
     """The outgoing mail that a mark names; None where it is not a mark of ours. Two helpdesks can write to each other:
     that a mail has a mark says nothing."""
-    numbers = _unseal("m", mark.strip().lower())
+    numbers = _unseal("m", mark.strip().lower()) or _unseal("x", mark.strip().lower())
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def read_secret_mark(mark: str) -> int | None:
+    """The same, where that mail holds a code or a link that signs in."""
+    numbers = _unseal("x", mark.strip().lower())
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -56,9 +63,9 @@ def reply_address(mailbox: str, ticket: int, person: int) -> str:
     return _with_token(mailbox, "r", (ticket, person))
 
 
-def bounce_address(mailbox: str, outbound: int) -> str:
+def bounce_address(mailbox: str, outbound: int, *, is_secret: bool = False) -> str:
     """The return path of the outgoing mail `outbound`; the plain mailbox where the token has no room."""
-    return _with_token(mailbox, "b", (outbound,))
+    return _with_token(mailbox, "s" if is_secret else "b", (outbound,))
 
 
 def read_token(address: str) -> Reply | Bounce | None:
@@ -70,8 +77,8 @@ def read_token(address: str) -> Reply | Bounce | None:
     numbers = _unseal(suffix[0], suffix[1:])
     if suffix[0] == "r" and len(numbers) == 2:
         return Reply(*numbers)
-    if suffix[0] == "b" and len(numbers) == 1:
-        return Bounce(*numbers)
+    if suffix[0] in "bs" and len(numbers) == 1:
+        return Bounce(numbers[0], suffix[0] == "s")
     return None
 
 

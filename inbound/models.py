@@ -76,7 +76,8 @@ class Mailbox(models.Model):
 
 
 class RawMail(models.Model):
-    """The bytes, exactly as received; in a table of their own, so that no update rewrites them."""
+    """The bytes, exactly as received but for a code or a link of ours that came back (see inbound.returned); in a table
+    of their own, so that no update rewrites them."""
 
     data = models.BinaryField()
     is_compressed = models.BooleanField(default=False, help_text="Done a while after it arrived: see housekeeping.")
@@ -86,7 +87,7 @@ class RawMail(models.Model):
 
     @property
     def content(self) -> bytes:
-        """The bytes as they were received."""
+        """The bytes as they are kept."""
         return zlib.decompress(self.data) if self.is_compressed else bytes(self.data)
 
     def __str__(self) -> str:
@@ -163,6 +164,9 @@ class InboundMail(models.Model):
     waiting_for = models.CharField(max_length=500, blank=True, help_text="The Message-ID of a stored parent.")
     finished_at = models.DateTimeField(null=True, blank=True)
     force = models.BooleanField(default=False, help_text="Released from quarantine by a person.")
+    withheld = models.BigIntegerField(
+        null=True, blank=True, help_text="The outgoing mail whose code or link came back with it, and was not kept."
+    )
     is_history = models.BooleanField(default=False, help_text="From an old archive: its own date, and nothing is sent.")
 
     class Meta:

@@ -25,6 +25,7 @@ from inbound.reading.signatures import Checked, Seal, Signature
 MOST = 4  # readers of a process at one time
 KEPT = 2
 SECONDS, APART_SECONDS = 2.0, 20.0  # for any mail, and more for each 5 MB
+LINK_SECONDS = 10.0  # the mail has failed already: nobody waits for it
 STEP = 5_000_000
 STARTING = 10.0  # more for the first mail of a reader, which imports its libraries first
 CHUNK = 1 << 16
@@ -74,6 +75,17 @@ def hops(raw: bytes) -> list[dict[str, str]]:
     except Unreadable:
         return []
     return list(said["hops"])
+
+
+def links(raw: bytes) -> tuple[str, ...]:
+    """As `inbound.reading.ours.links`, of a mail that cannot be read: nothing in it is decoded. Nothing where it cannot
+    be told."""
+    try:
+        with _apart() as reader:
+            said, _ = reader.ask({"what": "links"}, raw, max(LINK_SECONDS, seconds_for(len(raw))))
+    except (Unreadable, OSError):
+        return ()
+    return tuple(said["links"])
 
 
 def seconds_for(size: int, *, apart: bool = False) -> float:

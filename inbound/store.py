@@ -1,6 +1,6 @@
 """The one way in: `accept` makes a mail durable. Every transport ends here, and answers only afterwards.
 
-Nothing is decided here. Whether two arrivals are the same mail, whose ticket it is, whether it is
+A secret of ours that comes back is taken out of it (inbound.returned). Nothing else is decided here. Whether two arrivals are the same mail, whose ticket it is, whether it is
 spam: helpdesk.intake, later, with evidence. A mail that cannot be parsed is stored all the same.
 """
 
@@ -18,6 +18,7 @@ from inbound.addresses import mailbox_candidates
 from inbound.models import InboundMail, Mailbox, RawMail
 from inbound.reading import headers
 from inbound.reading.message import Envelope
+from inbound.returned import without_secrets
 from tasks.ring import ring
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def is_its_own(error: Exception) -> bool:
 
 def earlier(raw: bytes, mails: QuerySet[InboundMail]) -> InboundMail | None:
     """The first of `mails` that is this one: the same bytes, or the same Message-ID and body."""
-    glance = _glance(raw)
+    glance = _glance(without_secrets(raw).raw)
     same = Q(sha256=glance.sha256)
     if glance.message_id:
         same |= Q(message_id=glance.message_id, body_sha256=glance.body_sha256)
@@ -172,19 +173,22 @@ def _rows(arrival: Arrival, known: dict[str, Mailbox]) -> list[InboundMail]:
         raise RecipientsChanged("a recipient is no mailbox of ours any more")
     if not recipients:
         raise UnknownRecipient(", ".join(arrival.envelope.rcpt_tos) or "no recipient")
-    glance = _glance(arrival.raw)
-    raw = RawMail(data=arrival.raw)
+    sender = _envelope_sender(arrival.envelope.mail_from)
+    kept = without_secrets(arrival.raw, arrival.envelope.rcpt_tos, sender)
+    glance = _glance(kept.raw)
+    raw = RawMail(data=kept.raw)
     return [
         InboundMail(
             mailbox_id=mailbox_id,
             raw=raw,
             transport=arrival.transport,
             transport_key=arrival.key if number == 0 else None,
-            mail_from=_envelope_sender(arrival.envelope.mail_from),
+            mail_from=sender,
             rcpt_to=[headers.one_line(rcpt)[:400] for rcpt in rcpts],
             client=headers.one_line(arrival.envelope.client)[:100],
             results=None if (found := arrival.envelope.results) is None else [asdict(result) for result in found],
-            size=len(arrival.raw),
+            size=len(kept.raw),
+            withheld=kept.secret,
             sha256=glance.sha256,
             body_sha256=glance.body_sha256,
             message_id=glance.message_id,

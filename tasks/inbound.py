@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk import files, intake
+from helpdesk.actions import spending
 from helpdesk.remembered import remembered
 from inbound import proving, readers
 from inbound.models import InboundMail, Mailbox
@@ -173,6 +174,8 @@ _waiting = Prepared(
 
 
 def _fail(row: InboundMail, error: str) -> None:
+    if row.raw is not None:
+        spending.spend_links(readers.links(row.raw.content))
     finish(
         _RECEIVED, row, state=InboundMail.State.FAILED, error=error, finished_at=timezone.now(),
         to_look_at=InboundMail.Look.FAILED,

@@ -91,6 +91,10 @@ def take_code(
     return person
 
 
+def is_code(row: EmailCode, digits: str) -> bool:
+    return hmac.compare_digest(_code_hash(row.pk, digits), row.code_hash)
+
+
 def issue_pin(person: Person, *, actor: Person, valid: timedelta = DAY) -> str:
     """A new PIN for a customer, to be shown this once: XXXX-XXXX-XXXX. Earlier ones of theirs end."""
     if not actor.is_staff:

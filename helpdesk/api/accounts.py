@@ -6,12 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as Invalid
 from django.db import transaction
-from django.utils import timezone
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 from djoser.serializers import SendEmailResetSerializer
 from djoser.views import UserViewSet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
@@ -21,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from helpdesk import actions, notify, people, throttle
+from helpdesk import actions, people, resets, throttle
 from helpdesk.actions import Refused, codes
 from helpdesk.api import tokens
 from helpdesk.api.idempotency import creates
@@ -273,10 +269,7 @@ class PasswordResetMail:
     def send(self, to: list[str]) -> None:
         mailbox = Mailbox.objects.filter(is_active=True).select_related("identity").order_by("pk").first()
         if mailbox is not None:
-            uid = urlsafe_base64_encode(force_bytes(self.person.pk))
-            link = settings.PASSWORD_RESET_URL.format(uid=uid, token=default_token_generator.make_token(self.person))
-            until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-            notify.password_reset(self.person, link, mailbox, expires_at=until)
+            resets.send_link(self.person, mailbox, settings.PASSWORD_RESET_URL)
 
 
 class Accounts(UserViewSet):  # type: ignore[misc]
@@ -284,6 +277,7 @@ class Accounts(UserViewSet):  # type: ignore[misc]
 
     throttle_classes = (SigningIn,)
     authentication_classes = ()
+    token_generator = resets.tokens
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny()]

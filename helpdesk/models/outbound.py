@@ -66,6 +66,7 @@ class OutboundMail(models.Model):
                 fields=["to_address", "created_at"], condition=models.Q(is_automatic=True), name="outbound_cap"
             ),
             models.Index(fields=["state", "-id"], name="outbound_state"),
+            models.Index(fields=["expires_at"], condition=models.Q(is_secret=True), name="outbound_secret"),
         ]
 
     def __str__(self) -> str:

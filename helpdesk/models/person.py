@@ -51,6 +51,9 @@ class Person(AbstractBaseUser):
         choices=[("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")],
         help_text="Of mail to them; empty: not known.",
     )
+    links_void_at = models.DateTimeField(
+        null=True, editable=False, help_text="Links that set a password and were sent before are void: one came back."
+    )
     muted = models.JSONField(default=list, blank=True, help_text="The kinds of mail they don't want.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

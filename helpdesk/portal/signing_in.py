@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from helpdesk import access, actions, throttle
+from helpdesk import access, actions, resets, throttle
 from helpdesk.actions import Refused, codes
 from helpdesk.models import EmailCode, Person
 
@@ -149,6 +149,7 @@ class NewPassword(views.PasswordResetConfirmView):
     """Where the link of a password mail leads: for clients of the API."""
 
     template_name = "portal/password.html"
+    token_generator = resets.tokens
     success_url = reverse_lazy("portal:sign_in")
 
     def form_valid(self, form: Any) -> HttpResponse:

@@ -30,7 +30,7 @@ WITHHELD = "Withheld: this mail holds a code or a link that signs in."
 @require_GET
 def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
     mail = _mail(request, pk)
-    raw = mail.raw.content if mail.raw else b""
+    raw = mail.raw.content if mail.raw and not _is_new(mail) else b""
     context = {
         **admin.site.each_context(request),
         "title": f"Mail {mail.pk}",
@@ -40,7 +40,8 @@ def inbound_mail(request: HttpRequest, pk: int) -> HttpResponse:
         "hops": readers.hops(raw),
         "source": raw[:SHOWN_SOURCE].decode("utf-8", "replace"),
         "is_cut": len(raw) > SHOWN_SOURCE,
-        "has_raw": mail.raw is not None,
+        "has_raw": bool(raw),
+        "is_new": _is_new(mail),
         "is_fullwidth": "1",
     }
     return render(request, "staff/mail.html", context)
@@ -60,9 +61,9 @@ def _words(mail: InboundMail, raw: bytes) -> str:
 
 @require_GET
 def source(request: HttpRequest, pk: int) -> HttpResponse:
-    """The bytes, exactly as received."""
+    """The bytes, exactly as received but for what `inbound.returned` took out."""
     mail = _mail(request, pk)
-    if mail.raw is None:
+    if mail.raw is None or _is_new(mail):
         raise Http404
     response = HttpResponse(mail.raw.content, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="mail-{mail.pk}.eml"'
@@ -122,6 +123,11 @@ def sent_mail_file(request: HttpRequest, name: str) -> HttpResponse:
         "text": WITHHELD if is_secret else text.get_content() if text else "",
     }
     return render(request, "staff/sent_mail_file.html", context)
+
+
+def _is_new(mail: InboundMail) -> bool:
+    """What came and was not processed yet may hold a link of ours that still works."""
+    return mail.state == InboundMail.State.RECEIVED
 
 
 def _mail(request: HttpRequest, pk: int) -> InboundMail:

@@ -7,17 +7,13 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import views
-from django.contrib.auth.tokens import default_token_generator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
-from django.utils import timezone
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView, TemplateView
 
-from helpdesk import access, actions, notify, people, throttle
+from helpdesk import access, actions, people, resets, throttle
 from helpdesk.kinds import To, muteable
 from inbound.models import Mailbox
 
@@ -74,10 +70,10 @@ class PasswordReset(_OurLook, FormView):  # type: ignore[type-arg]
         person = people.find(address)
         mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
         if person is not None and person.is_staff and mailbox is not None:
-            uid, token = urlsafe_base64_encode(force_bytes(person.pk)), default_token_generator.make_token(person)
-            link = settings.PUBLIC_URL + reverse("admin:password_reset_confirm", args=[uid, token])
-            until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-            notify.password_reset(person, link, mailbox, expires_at=until)
+            page = reverse("admin:password_reset_confirm", args=["UID", "TOKEN"])
+            resets.send_link(
+                person, mailbox, settings.PUBLIC_URL + page.replace("UID", "{uid}").replace("TOKEN", "{token}")
+            )
         return super().form_valid(form)
 
 
@@ -88,6 +84,7 @@ class PasswordResetDone(_OurLook, TemplateView):
 
 class PasswordResetConfirm(_OurLook, views.PasswordResetConfirmView):
     template_name = "staff/password_reset.html"
+    token_generator = resets.tokens
     success_url = reverse_lazy("admin:login")
 
     def form_valid(self, form: Any) -> HttpResponse:

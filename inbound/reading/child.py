@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from inbound.reading import received
+from inbound.reading import ours, received
 from inbound.reading.message import Envelope
 from inbound.reading.reading import pack, read
 from inbound.reading.signatures import check
@@ -49,6 +49,8 @@ def answer(asked: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[byte
         if asked["what"] == "check":
             keys = {name: None if key is None else key.encode("latin-1") for name, key in asked["keys"].items()}
             return {"checked": asdict(check(raw, keys))}, []
+        if asked["what"] == "links":
+            return {"links": ours.links([raw])}, []
         reading = read(raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"]))
         said, files = pack(reading)
         return {"reading": said}, files

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from inbound.reading import ours as from_us
 from inbound.reading import quotes
 from inbound.reading.body import safe_html
 from inbound.reading.classify import classify
@@ -47,6 +48,8 @@ class Reading:
     quoted_html: str
     claims: Claims = NO_CLAIMS  # what bears on whether the sender is who it says
     forwarded: Forwarded | None = None  # the mail of somebody else that it hands on
+    marks: tuple[str, ...] = ()  # of mail that we sent, anywhere in it
+    links: tuple[str, ...] = ()  # what looks like one that sets a password, anywhere in it
 
 
 def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
@@ -56,6 +59,7 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
     on_return = classify(parsed, envelope, ours, signed_path=True)
     split = _split(parsed)
     forwarded = find_forwarded(parsed) if verdict.kind is Kind.PERSON else None
+    pieces = [raw, parsed.text.encode(), parsed.html.encode(), *(found.data for found in parsed.attachments)]
     if len(split.text) > MAX_TEXT or len(split.quoted_text) > MAX_TEXT:
         # Megabytes are no words to be read on a page: all of it is a file, and its beginning the comment.
         whole = Attachment(len(parsed.attachments) + 10_000, "message.txt", "text/plain", parsed.text.encode())
@@ -74,6 +78,8 @@ def read(raw: bytes, envelope: Envelope, ours: Collection[str]) -> Reading:
         quoted_html=safe_html(split.quoted_html) if split.quoted_html else "",
         claims=claims(raw),
         forwarded=forwarded,
+        marks=from_us.marks(pieces),
+        links=from_us.links(pieces),
     )
 
 
@@ -126,6 +132,8 @@ def unpack(packed: dict[str, Any], files: list[bytes]) -> Reading:
         | {
             "parsed": mail,
             "sender": Sender(Address(**sender["address"]), sender["by"]),
+            "marks": tuple(packed["marks"]),
+            "links": tuple(packed["links"]),
             "verdict": _verdict(packed["verdict"]),
             "verdict_on_return": _verdict(packed["verdict_on_return"]),
             "forwarded": forwarded

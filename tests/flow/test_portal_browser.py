@@ -44,7 +44,7 @@ print(json.dumps({"pin": codes.issue_pin(fay, actor=ada)}))
 """
 # What makes pages hard: every kind of field, wide tables, long words, long names, and one of each state.
 HARD = """
-from django.contrib.auth.tokens import default_token_generator
+from helpdesk.resets import tokens
 from django.core import signing
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -64,7 +64,7 @@ for state in ("open", "pending", "resolved", "closed"):
         actions.set_status(ticket, state, actor=ada)
     if state == "closed":
         actions.rate(ticket, 4, "Good", actor=gus)
-token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{default_token_generator.make_token(gus)}"
+token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{tokens.make_token(gus)}"
 print(json.dumps({
     "pin": codes.issue_pin(gus, actor=ada), "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from inbound.addresses import bounce_address, own_mark
 from inbound.reading import (
     body,
     charset,
@@ -19,6 +20,7 @@ from inbound.reading import (
     forwarded,
     headers,
     language,
+    ours,
     parse,
     proof,
     quotes,
@@ -29,6 +31,7 @@ from inbound.reading import (
 )
 from inbound.reading.message import Address, Envelope, FailedRecipient, ParsedMail
 from inbound.reading.reading import read
+from inbound.returned import without_secrets
 from tests.zone import public
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -43,6 +46,9 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "spaces": lambda n: " " * n,
     "tabs after a word": lambda n: "a" + "\t" * n,
     "newlines": lambda n: "\n" * n,
+    "marks of ours": lambda n: "X-Helpdesk-Mark: aaaaaaaaaaaaaaaaaaaaaaaa\n" * (n // 42),
+    "links of ours": lambda n: f"abcdef-{'0' * 32} " * (n // 40),
+    "boundaries": lambda n: "boundary=x\n" * (n // 11),
     "lines": lambda n: "a b\n" * (n // 4),
     "quote marks": lambda n: '"' * n,
     "a quote and backslashes": lambda n: '"' + "\\" * n,
@@ -115,6 +121,15 @@ def status(value: str) -> object:
     return dsn.report(head + value.encode() + b"\n--b--\n")
 
 
+def come_back(value: str) -> object:
+    """After a mark of ours, and to a return path of ours: what a customer can make who has had a code."""
+    mark = f"X-Helpdesk-Mark: {own_mark(7, is_secret=True)}\n"
+    raw = f"From: a@b.cc\nContent-Type: multipart/report; boundary=b\n\n--b\n\n{value}\n{mark * 3}{value}\n\n{value}\n--b--\n"
+    path = bounce_address("support@example.com", 7, is_secret=True)
+    returned = f"From: a@b.cc\n\nContent-Type: message/rfc822\n\n{value}\n\n{value}"
+    return without_secrets(raw.encode()), without_secrets(returned.encode(), [path], "")
+
+
 def shown(value: str) -> object:
     split = quotes.split("", value)
     return body.safe_html(split.html), body.html_to_text(value)
@@ -167,6 +182,9 @@ READ: dict[str, Callable[[str], object]] = {
     "language.guess": lambda value: language.guess(as_parsed(value)),
     "classify": lambda value: classify.classify(as_parsed(value), Envelope(""), {"a@b.c"}, signed_path=True),
     "sender": lambda value: sender.who_writes(as_parsed(value), {"a@b.cc"}),
+    "ours.marks": lambda value: ours.marks([value.encode()]),
+    "ours.links": lambda value: ours.links([value.encode()]),
+    "returned": come_back,
     "received.hops": lambda value: received.hops(b"Received: " + value.replace("\n", "\n ").encode() + b"\n\n"),
     "FailedRecipient": lambda value: FailedRecipient("a@b.cc", "failed", value[:100], value).is_hard,
     "results.read_results": results.read_results,

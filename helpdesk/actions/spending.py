@@ -1,0 +1,56 @@
+"""A code or a link that somebody else may have read signs in nobody any more."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.http import base36_to_int
+
+from helpdesk.actions.codes import is_code
+from helpdesk.models import EmailCode, OutboundMail, Person
+from helpdesk.resets import tokens
+
+AROUND = timedelta(minutes=1)  # between a link and its mail's row
+MOST = 200  # codes and links that one mail is looked through for
+
+
+def spend(mail: OutboundMail) -> None:
+    """What that secret mail holds, and what was sent before it, is used up."""
+    if mail.kind == "code":
+        _codes(mail.to_address).filter(created_at__lte=mail.created_at).update(used_at=timezone.now())
+    elif mail.person_id is not None:
+        _void(mail.person_id)
+
+
+def spend_code(address: str, words: str) -> None:
+    """Of the codes that were sent to that address, those that stand in `words`."""
+    said = set(re.findall(r"(?<!\d)\d{6}(?!\d)", words)[:MOST])
+    for row in _codes(address) if said else ():
+        if any(is_code(row, digits) for digits in said):
+            EmailCode.objects.filter(pk=row.pk, used_at=None).update(used_at=timezone.now())
+
+
+def spend_links(found: Iterable[str]) -> None:
+    """Those of the tokens that would set somebody's password."""
+    now = tokens._num_seconds(tokens._now())
+    ages = {token: now - base36_to_int(token.partition("-")[0]) for token in list(found)[:MOST]}
+    fresh = {token: age for token, age in ages.items() if 0 <= age <= settings.PASSWORD_RESET_TIMEOUT}
+    for token, age in fresh.items():
+        made = timezone.now() - timedelta(seconds=age)
+        mails = OutboundMail.objects.filter(
+            is_secret=True, expires_at__gt=timezone.now(), created_at__range=(made - AROUND, made + AROUND)
+        )
+        for person in Person.objects.filter(pk__in=mails.values("person")):
+            if tokens.check_token(person, token):
+                _void(person.pk)
+
+
+def _codes(address: str) -> QuerySet[EmailCode]:
+    return EmailCode.objects.filter(address=address, used_at=None, expires_at__gt=timezone.now())
+
+
+def _void(person: int) -> None:
+    Person.objects.filter(pk=person).update(links_void_at=timezone.now())
