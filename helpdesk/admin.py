@@ -78,7 +78,10 @@ class KeptSecret(forms.CharField):
 
 
 class KeepsSecrets(forms.ModelForm):  # type: ignore[type-arg]
+    """A secret is for those alone whom it was entered for: who changes where it goes must know it."""
+
     secret_fields: tuple[str, ...] = ()
+    goes_to: dict[str, tuple[str, ...]] = {}  # the fields that say to whom a secret is handed
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -86,6 +89,10 @@ class KeepsSecrets(forms.ModelForm):  # type: ignore[type-arg]
             given = cleaned.get(name, "").strip()
             # `initial` is what the database holds.
             cleaned[name] = "" if given == "-" else given or self.initial.get(name, "")
+            changed = [field for field in self.goes_to.get(name, ()) if field in self.changed_data]
+            if changed and not given and cleaned[name]:
+                what = ", ".join(str(self.fields[field].label or field).lower() for field in changed)
+                self.add_error(name, f"Enter it again: it was stored for another {what}.")
         return cleaned
 
 
@@ -178,6 +185,10 @@ class SuppressionAdmin(LargeTableAdmin):
 
 class ImapAccountForm(KeepsSecrets):
     secret_fields = ("secret", "client_secret")
+    goes_to = {
+        "secret": ("host", "port", "security", "username", "auth", "token_url"),
+        "client_secret": ("token_url", "client_id"),
+    }
     secret = KeptSecret(label="Password or refresh token", help_text="Never shown again; empty keeps what is stored.")
     client_secret = KeptSecret(
         label="Client secret", help_text="For OAuth 2. Never shown again; empty keeps it, - removes it."
