@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
 # A named volume that is mounted here for the first time takes over the folder's owner.
 RUN groupadd --gid 10001 helpdesk \
     && useradd --uid 10001 --gid helpdesk --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin helpdesk \
-    && install -d -o helpdesk -g helpdesk -m 0750 /var/lib/helpdesk
+    && install -d -o helpdesk -g helpdesk -m 0700 /var/lib/helpdesk
 
 WORKDIR /app
 COPY requirements.txt .

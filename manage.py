@@ -8,11 +8,17 @@ import traceback
 # On one machine these commands may make the keys they need (VAR_DIR/secrets); every other
 # process must be given them, or two hosts would sign with different keys and never notice.
 MAKES_KEYS = {"serve", "runserver", "migrate", "createsuperuser", "demo"}
+# What these write is the product's, not customers'.
+FOR_EVERYBODY = {"makemigrations", "makemessages", "compilemessages", "collectstatic"}
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command not in FOR_EVERYBODY:
+        from helpdesk import private
+
+        private.write_for_us_alone()
     if command in MAKES_KEYS:
         os.environ.setdefault("HELPDESK_KEYS", "make")
     elif command in {"test", "makemigrations", "collectstatic", "check", "help", ""}:

@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun, worker_init
+from celery.signals import import_modules, task_postrun, task_prerun, worker_init
 
-from helpdesk import broker
+from helpdesk import broker, private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 
@@ -26,6 +26,12 @@ def keep_connection(**kwargs: Any) -> None:
     rest_connection()
 
 
+def write_for_us_alone(**kwargs: Any) -> None:
+    """In a worker and the beat, before they write anything."""
+    private.write_for_us_alone()
+
+
 task_prerun.connect(keep_connection, weak=False)
 task_postrun.connect(keep_connection, weak=False)
 worker_init.connect(broker.survive_redis, weak=False)
+import_modules.connect(write_for_us_alone, weak=False)

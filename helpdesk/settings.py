@@ -20,6 +20,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from kombu import Exchange, Queue
 
+from helpdesk import private
 from helpdesk.keys import key
 from helpdesk.mailurl import read_mail_url
 from inbound.transports.imap.account import read_account
@@ -130,7 +131,7 @@ def http_url(value: str) -> str:
 
 DEBUG = setting("DEBUG", "off", boolean)
 VAR_DIR = setting("VAR_DIR", str(BASE_DIR / "var"), lambda value: Path(value).resolve())
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # --- Where it listens, and what it is called outside
 
@@ -205,6 +206,8 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": setting("DATABASE_URL", DATABASE_URL, database)}
+_file = str(DATABASES["default"]["NAME"]) if DATABASES["default"]["ENGINE"].endswith("sqlite3") else ""
+private.close(VAR_DIR, *(Path(_file + end) for end in ("", "-wal", "-shm") if _file not in {"", ":memory:"}))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery: the row is the queue, a task only says that a row is due
@@ -515,13 +518,17 @@ MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "/media/"
 STORAGES = {
     "default": {"BACKEND": "helpdesk.files.Storage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedStaticFilesStorage",
+        # Collected by one account, and served by another: see Dockerfile.
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
 }
 # Without a collected folder (a developer's checkout) static files are found in the packages.
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 # A provider posts a mail as one field: larger by a third than the mail, and by its other fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 10**6 + MAX_MAIL_BYTES * 3 // 2 if ANYMAIL_WEBHOOK_SECRET else 5 * 10**6
-FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 TEST_RUNNER = "tests.runner.PytestRunner"
 
 LOGGING = {
