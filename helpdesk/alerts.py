@@ -5,6 +5,7 @@ import logging
 from django.db.models import Q
 
 from helpdesk.models import Alert, AlertChannel, Person, Team, Ticket
+from inbound import hosts
 from inbound.secrets import opened
 from tasks.ring import ring
 
@@ -41,8 +42,11 @@ def send(alert: Alert) -> None:
         service = apprise.Apprise()
         if not service.add(opened(alert.channel.url)):
             raise NotSent("Apprise does not know the channel's address")
-        if not service.notify(title=alert.title, body=alert.body):
-            raise NotSent(log.getvalue().strip()[:2000] or "the service did not take it")
+        with hosts.named_by_an_admin() as refused:
+            if not service.notify(title=alert.title, body=alert.body):
+                # Its plugins keep to themselves what a socket raised.
+                why = str(refused[0]) if refused else log.getvalue().strip()[:2000]
+                raise NotSent(why or "the service did not take it")
 
 
 def _queue(owner: Q, kind: str, ticket: Ticket, title: str, body: str) -> None:

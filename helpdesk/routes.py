@@ -8,7 +8,7 @@ import smtplib
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from django.utils import timezone
 from helpdesk import deadline
 from helpdesk.mailurl import read_mail_url
 from helpdesk.models import OutboundMail, Route
+from inbound import hosts
 from inbound.models import Mailbox
 from inbound.secrets import opened
 
@@ -39,14 +40,16 @@ _kept = threading.local()
 def connection(mailbox: Mailbox) -> Iterator[Any]:
     """An open mail backend for that mailbox, for SEND_SECONDS. After an error it is closed and never used again.
 
-    Raises what connecting and the caller raise, and TooLate where the time was up before the server had answered.
+    Raises what connecting and the caller raise, and TooLate where the time was up before the server had answered. Where a
+    mailbox has a server of its own, the caller connects to nothing else.
     """
     identity = getattr(mailbox, "identity", None)
     url = opened(identity.email_url) if identity else ""
     # Settings that tests or a reload change make a connection of their own.
     key = (url, settings.EMAIL_BACKEND, getattr(settings, "EMAIL_HOST", ""), getattr(settings, "EMAIL_PORT", 0))
     backend: Any = None
-    with deadline.within(SEND_SECONDS) as limit:
+    # EMAIL_URL is the operator's, and may well name a server of their own network.
+    with deadline.within(SEND_SECONDS) as limit, hosts.named_by_an_admin() if url else nullcontext():
         try:
             backend = _kept_one(key)
             if backend is None:

@@ -316,6 +316,9 @@ ANYMAIL = {name[8:]: value for name, value in os.environ.items() if name.startsw
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = SUPPORT_ADDRESS = setting("SUPPORT_ADDRESS", "support@example.com", address)
 OUTBOUND_MAX_AGE = setting("OUTBOUND_MAX_AGE", str(5 * 24 * 3600), integer(60, 10**8))  # seconds
 AUTOMATIC_MAILS_PER_ADDRESS = 10  # in three hours, whatever the address writes
+OUTGOING_HOSTS = setting(
+    "OUTGOING_HOSTS", "any", one_of("any", "public")
+)  # those that an admin names on the staff site
 MAX_PEOPLE_FROM_MAIL = setting("MAX_PEOPLE_FROM_MAIL", "20", integer(1, 1000))  # in To and Cc, who take part unasked
 UNDO_SEND_SECONDS = setting("UNDO_SEND_SECONDS", "10", integer(0, 600))
 TRACK_OPENS = setting("TRACK_OPENS", "off", boolean)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from inbound import hosts
 from inbound.models import ImapAccount
 from inbound.secrets import opened
 
@@ -62,7 +63,7 @@ def _ask(row: ImapAccount) -> dict[str, str]:
         raise Refused("the token endpoint must be https")
     request = urllib.request.Request(row.token_url, urllib.parse.urlencode(form).encode())  # checked above
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with hosts.named_by_an_admin(), urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             said = json.load(answer)
     except urllib.error.HTTPError as error:
         words = error.read(2000).decode("utf-8", "replace")

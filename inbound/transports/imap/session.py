@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -22,7 +22,7 @@ from django.utils import timezone
 from imapclient import SEEN, IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError
 
-from inbound import store
+from inbound import hosts, store
 from inbound.models import ImapAccount, ImapCursor, InboundMail, Mailbox
 from inbound.reading.message import Envelope
 from inbound.secrets import opened
@@ -73,10 +73,11 @@ def watch(account: Account, stop: threading.Event) -> None:
 def connect(account: Account) -> IMAPClient:
     """Signed in. Raises the server's error, oauth.Refused, or OSError."""
     context = ssl.create_default_context()
-    client = IMAPClient(
-        account.host, account.port, ssl=account.tls == "tls", ssl_context=context if account.tls == "tls" else None,
-        timeout=TIMEOUT, use_uid=True,
-    )  # fmt: skip
+    with hosts.named_by_an_admin() if account.row else nullcontext():
+        client = IMAPClient(
+            account.host, account.port, ssl=account.tls == "tls", ssl_context=context if account.tls == "tls" else None,
+            timeout=TIMEOUT, use_uid=True,
+        )  # fmt: skip
     try:
         if account.tls == "starttls":
             client.starttls(context)
