@@ -13,7 +13,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 broker.install()
 app = Celery("helpdesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.imports = ["tasks.inbound", "tasks.outbound", "tasks.codes", "tasks.alerts", "tasks.sla", "tasks.housekeeping"]
+app.conf.imports = [
+    "tasks.inbound",
+    "tasks.outbound",
+    "tasks.codes",
+    "tasks.alerts",
+    "tasks.scanning",
+    "tasks.sla",
+    "tasks.housekeeping",
+]
 # Without it a worker that runs in a thread receives tasks of another, empty application.
 app.set_default()
 

@@ -14,6 +14,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import SafeMIMEMultipart
 from django.urls import reverse
 
+from helpdesk import scanner
 from helpdesk.kinds import KINDS
 from helpdesk.models import Attachment, OutboundMail
 from helpdesk.wire import ascii_domain, needs_utf8, shown
@@ -71,6 +72,10 @@ class Message(EmailMultiAlternatives):
                 related.attach(picture)
             whole.attach(related)
         return whole
+
+
+class NotScanned(Exception):
+    """A file of the mail waits for the virus scanner. Temporary."""
 
 
 class _Utf8:
@@ -176,7 +181,9 @@ def _return_path(mail: OutboundMail) -> str:
 
 
 def _attach_files(composed: Message, comment: int, html: str) -> None:
-    for item in Attachment.objects.filter(comment=comment):
+    for item in Attachment.objects.filter(comment=comment).exclude(scan=Attachment.Scan.INFECTED):
+        if item.scan == Attachment.Scan.WAITING and scanner.is_on():
+            raise NotScanned(f"{item.name} waits for the virus scanner")
         with item.file.open("rb") as file:
             data = file.read()
         if item.content_id and f"cid:{item.content_id}" in html and item.content_type.startswith("image/"):

@@ -68,6 +68,7 @@ def describe(event: Event) -> str:
         "taken-back": lambda: "took an answer back before it was sent",
         "address-suppressed": lambda: f"sends no more mail to {data['address']}: {data['why']}",
         "suppression-lifted": lambda: f"lets mail go to {data['address']} again",
+        "file-kept-out": lambda: f"kept the file {data['name']} out: the virus scanner found {data['signature']} in it",
         "pin-issued": lambda: f"issued a PIN to {data['name']}",
         "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
     }  # fmt: skip

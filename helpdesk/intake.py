@@ -25,9 +25,9 @@ from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.reading.forwarded import Forwarded
 from inbound.reading.message import Address, Attachment, DeliveryReport, Envelope, Evidence, Kind, ParsedMail, Verdict
+from inbound.reading.ours import MARK_HEADER
 from inbound.reading.proof import Proof
 from inbound.reading.proof import Verdict as Proven
-from inbound.reading.ours import MARK_HEADER
 from inbound.reading.reading import Reading
 from inbound.reading.sender import FORM, FROM, NOBODY, Sender, is_ours
 

@@ -239,6 +239,9 @@ CELERY_TASK_ROUTES = {
     "tasks.inbound.*": {"queue": "inbound"},
     "tasks.outbound.*": {"queue": "outbound"},
     "tasks.codes.*": {"queue": "codes"},
+    "tasks.scanning.*": {
+        "queue": "slow"
+    },  # a scanner that hangs holds up neither mail that is quick to read nor due times
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_BACKEND = "disabled://"
@@ -276,6 +279,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts due": sweep("tasks.alerts.sweep", 2.0),
     "SLA due": sweep("tasks.sla.sweep", 5.0),
     "tickets to give out": sweep("tasks.sla.route_waiting", 10.0),
+    "files to scan": sweep("tasks.scanning.sweep", 2.0),
     "digests": sweep("tasks.housekeeping.digests", DIGEST_MINUTES * 60.0),
     "beat is alive": sweep("tasks.housekeeping.heartbeat", 10.0),
     "compress raw mail": sweep("tasks.housekeeping.compress", 60.0),

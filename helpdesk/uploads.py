@@ -3,8 +3,6 @@ by what they are called."""
 
 import re
 import secrets
-import socket
-import struct
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 
+from helpdesk import scanner
 from helpdesk.actions import File, Refused
 from inbound.reading.parse import safe_name
 
@@ -26,10 +25,6 @@ TYPES = {
     "zip": "application/zip",
 }  # fmt: skip
 _INSIDE = {"docx": "word/document.xml", "xlsx": "xl/workbook.xml"}
-
-
-class ScannerAway(OSError):
-    """The virus scanner does not answer: our fault, so the sender is to try again."""
 
 
 def check(uploads: Sequence["UploadedFile[Any]"], field: str = "attachments") -> None:
@@ -51,7 +46,7 @@ def check(uploads: Sequence["UploadedFile[Any]"], field: str = "attachments") ->
 
 
 def store(ticket: int, uploads: Sequence["UploadedFile[Any]"], prefix: str) -> tuple[File, ...]:
-    """Puts the files into the storage, under names that can't be guessed. Nothing refers to them yet: those
+    """Puts files that were checked into the storage, under names that can't be guessed. Nothing refers to them yet: those
     of a comment that is not written are swept up."""
     stored = []
     for upload in uploads:
@@ -61,30 +56,21 @@ def store(ticket: int, uploads: Sequence["UploadedFile[Any]"], prefix: str) -> t
         given = upload.content_type if re.fullmatch(r"[\w.+-]+/[\w.+-]+", upload.content_type or "") else ""
         kind = TYPES.get(extension.lower()) or given or "application/octet-stream"
         upload.seek(0)
-        stored.append(File(default_storage.save(path, upload), name, kind[:100], upload.size or 0))
+        stored.append(File(default_storage.save(path, upload), name, kind[:100], upload.size or 0, is_scanned=True))
     return tuple(stored)
 
 
 def scan(upload: "UploadedFile[Any]", field: str = "attachments") -> None:
-    """Asks the ClamAV daemon at CLAMAV_ADDR, where there is one. Raises Refused or ScannerAway."""
-    if not settings.CLAMAV_ADDR:
+    """Has it looked at, where there is a scanner. Raises Refused or scanner.ScannerAway."""
+    if not scanner.is_on():
         return
+    upload.seek(0)
     try:
-        with socket.create_connection(settings.CLAMAV_ADDR, timeout=20) as scanner:
-            scanner.sendall(b"zINSTREAM\0")
-            upload.seek(0)
-            while block := upload.read(65536):
-                scanner.sendall(struct.pack("!L", len(block)) + block)
-            scanner.sendall(struct.pack("!L", 0))
-            answer = scanner.recv(4096).rstrip(b"\0").decode("utf-8", "replace")
-    except OSError as error:
-        raise ScannerAway(f"CLAMAV_ADDR: {error}") from error
+        signature = scanner.scan(upload)
     finally:
         upload.seek(0)
-    if answer.endswith("FOUND"):
-        raise Refused(f"{upload.name}: the virus scanner refuses it ({answer.removeprefix('stream: ')}).", field)
-    if not answer.endswith("OK"):
-        raise ScannerAway(f"CLAMAV_ADDR: {answer}")
+    if signature:
+        raise Refused(f"{upload.name}: the virus scanner refuses it ({signature}).", field)
 
 
 def _is(upload: "UploadedFile[Any]", extension: str) -> bool:

@@ -3,10 +3,14 @@
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from helpdesk import markdown, search
+from django.utils import timezone
+
+from helpdesk import markdown, scanner, search
 from helpdesk.models import Attachment, Comment, Person, Ticket
 from inbound.models import InboundMail
+from tasks.ring import ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class File:
     size: int
     content_id: str = ""
     is_inline: bool = False
+    is_scanned: bool = False  # before it was put there
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,23 @@ def write_comment(
         comment.created_at = content.created_at
     comment.save(force_insert=True)
     if content.files:
-        Attachment.objects.bulk_create(
+        rows = Attachment.objects.bulk_create(
             Attachment(
                 comment=comment, file=file.stored, name=file.name, content_type=file.content_type, size=file.size,
-                content_id=file.content_id, is_inline=file.is_inline,
+                content_id=file.content_id, is_inline=file.is_inline, **_scan(file),
             )
             for file in content.files
         )  # fmt: skip
+        for row in rows:
+            if row.scan == Attachment.Scan.WAITING:
+                ring("tasks.scanning.scan", row.pk)
     search.index(comment, ticket)
     return comment
+
+
+def _scan(file: File) -> dict[str, Any]:
+    if not scanner.is_on():
+        return {}
+    if file.is_scanned:
+        return {"scan": Attachment.Scan.CLEAN}
+    return {"scan": Attachment.Scan.WAITING, "scan_due_at": timezone.now()}

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from helpdesk import throttle
 from helpdesk.actions import Conflict, Refused
+from helpdesk.downloads import NotGivenOut
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         code = "permission_denied" if error.is_permission else "refused"
         body = {"error": problem(code, str(error), error.field or None)}
         return Response(body, status=403 if error.is_permission else 400)
+    if isinstance(error, NotGivenOut):
+        code = "kept_out" if error.file.is_kept_out else "not_scanned"
+        return Response({"error": problem(code, str(error))}, status=403)
     if isinstance(error, Conflict):
         return _conflict(error, context)
     if isinstance(error, throttle.Throttled):

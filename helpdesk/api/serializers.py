@@ -87,7 +87,7 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 
     class Meta:
         model = Attachment
-        fields = ["id", "name", "content_type", "size", "url", "created_at"]
+        fields = ["id", "name", "content_type", "size", "url", "scan", "created_at"]
         read_only_fields = fields
 
     @extend_schema_field(serializers.CharField)

@@ -374,24 +374,28 @@ class AttachmentList(APIView):
 
 
 FILE = {(200, "*/*"): OpenApiTypes.BINARY}
+UNSCANNED = OpenApiParameter(
+    "unscanned", str, enum=["yes"], description="yes: also where the virus scanner has not looked at it (not_scanned)."
+)
 
 
 class AttachmentDownload(APIView):
-    """A file, to those who may see its comment."""
+    """A file, to those who may see its comment. One with a virus in it is given to nobody (kept_out)."""
 
-    @extend_schema(responses=FILE)
+    @extend_schema(responses=FILE, parameters=[UNSCANNED])
     def get(self, request: Request, pk: int) -> FileResponse:
-        return download(access.attachment(request.user, pk))
+        return download(access.attachment(request.user, pk), unscanned=request.query_params.get("unscanned") == "yes")
 
 
 class Media(APIView):
     """The same by its path in the storage."""
 
-    @extend_schema(responses=FILE, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH)])
+    @extend_schema(responses=FILE, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH), UNSCANNED])
     def get(self, request: Request, ticket: int, name: str) -> FileResponse:
         if "\0" in name:
             raise Http404
-        return download(access.attachment_at(request.user, f"tickets/{ticket}/{name}"))
+        found = access.attachment_at(request.user, f"tickets/{ticket}/{name}")
+        return download(found, unscanned=request.query_params.get("unscanned") == "yes")
 
 
 # --- What the views share

@@ -62,6 +62,12 @@ class Comment(models.Model):
 class Attachment(models.Model):
     """A file of a comment. Downloads go through helpdesk.access, never through a public path."""
 
+    class Scan(models.TextChoices):
+        WAITING = "waiting", "Not scanned yet"
+        CLEAN = "clean", "Nothing found"
+        INFECTED = "infected", "Kept out"
+        FAILED = "failed", "Could not be scanned"
+
     comment = models.ForeignKey(Comment, on_delete=models.CASCADE, related_name="attachments")
     file = models.FileField(max_length=400)
     name = models.CharField(max_length=255)
@@ -69,10 +75,28 @@ class Attachment(models.Model):
     size = models.PositiveIntegerField()
     content_id = models.CharField(max_length=255, blank=True)
     is_inline = models.BooleanField(default=False)
+    scan = models.CharField(
+        max_length=10, choices=Scan.choices, null=True, help_text="None: there was no virus scanner when it came."
+    )
+    scan_due_at = models.DateTimeField(null=True, help_text="When it is to be scanned, while it waits for that.")
+    signature = models.CharField(max_length=200, null=True, help_text="What the virus scanner found in it.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["scan_due_at"], condition=models.Q(scan="waiting"), name="attachment_to_scan"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_kept_out(self) -> bool:
+        """Its file is deleted: there was a virus in it."""
+        return self.scan == self.Scan.INFECTED
+
+    @property
+    def is_unscanned(self) -> bool:
+        """Nobody knows what is in it: whoever opens it is warned."""
+        return self.scan in (self.Scan.WAITING, self.Scan.FAILED)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,14 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from helpdesk import access, actions, throttle
 from helpdesk.actions import Refused
-from helpdesk.downloads import download
+from helpdesk.downloads import NotGivenOut, download
 from helpdesk.kinds import To, muteable
 from helpdesk.links import read_link
 from helpdesk.middleware import policy
-from helpdesk.models import Category, Comment, CustomField, Person, Ticket
+from helpdesk.models import Attachment, Category, Comment, CustomField, Person, Ticket
 from helpdesk.portal.forms import GuestForm, TicketForm
 from helpdesk.portal.signing_in import customers_only
 from helpdesk.posting import guest_ticket, open_for, say, throttle_guest
+from helpdesk.scanner import ScannerAway
 
 SHOWN = 50
 
@@ -59,8 +60,8 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
     text, files = request.POST.get("body", ""), request.FILES.getlist("files")
     try:
         say(found, request.user, text[:100_000], files, visibility="public", via=Comment.Via.PORTAL)
-    except Refused as why:
-        messages.error(request, str(why))
+    except (Refused, ScannerAway) as why:
+        messages.error(request, str(why) if isinstance(why, Refused) else _scanner_is_away())
         request.session[f"portal-draft-{pk}"] = text[:20_000]
         return redirect(reverse("portal:ticket", args=[pk]) + "#reply")
     messages.success(request, _("Your message is with us."))
@@ -120,6 +121,8 @@ def new(request: HttpRequest) -> HttpResponse:
         except Refused as why:
             name = why.field.replace("custom_fields.", "custom_").replace("attachments", "files")
             form.add_error(name if name in form.fields else None, str(why))
+        except ScannerAway:
+            form.add_error(None, _scanner_is_away())
         except throttle.Throttled:
             form.add_error(None, _("Too many attempts. Try again later."))
     context = {
@@ -157,7 +160,7 @@ def me(request: HttpRequest) -> HttpResponse:
 @require_GET
 @customers_only
 def file(request: HttpRequest, pk: int) -> HttpResponse:
-    return download(access.attachment(request.user, pk))  # type: ignore[return-value]
+    return _file(request, access.attachment(request.user, pk))
 
 
 @require_GET
@@ -184,12 +187,12 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_GET
-def link_file(request: HttpRequest, token: str, pk: int) -> FileResponse:
+def link_file(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     found, reader = read_link(token)
     item = access.attachment(reader, pk)
     if item.comment.ticket_id != found.pk:
         raise Http404
-    return download(item)
+    return _file(request, item)
 
 
 @require_GET
@@ -216,6 +219,13 @@ def _conversation(request: HttpRequest, found: Ticket, reader: Any, *, token: st
     return render(request, "portal/ticket.html", context)
 
 
+def _file(request: HttpRequest, item: Attachment) -> HttpResponse:
+    try:
+        return download(item, unscanned="unscanned" in request.GET)  # type: ignore[return-value]
+    except NotGivenOut:
+        return render(request, "portal/file.html", {"title": item.name, "item": item}, status=403)
+
+
 def _html(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) -> HttpResponse:
     """A comment's HTML as a document of its own, for a frame: no script, no images from elsewhere."""
     cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
@@ -232,6 +242,12 @@ def _html(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) 
     )  # fmt: skip
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _scanner_is_away() -> str:
+    return _(
+        "Your files cannot be checked for viruses just now. Try again in a moment, or send your message without them."
+    )
 
 
 def _customer(request: HttpRequest) -> Person:

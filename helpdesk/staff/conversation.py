@@ -22,9 +22,11 @@ from helpdesk.history import lines
 from helpdesk.middleware import policy
 from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
 from helpdesk.people import can_be_written_to
+from helpdesk.scanner import ScannerAway
 from helpdesk.sla import explain
 from helpdesk.staff import queues
 from helpdesk.staff.numbers import whole
+from helpdesk.uploads import scan
 from inbound.reading.parse import safe_name
 
 SHOWN_COMMENTS = 100
@@ -97,6 +99,13 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(why))
         return _keep_draft(request, found, form.cleaned_data["body"], form.cleaned_data["kind"])
     text, kind = form.cleaned_data["body"].replace("\r\n", "\n").strip(), form.cleaned_data["kind"]
+    try:
+        for upload in uploads:
+            scan(upload, "files")
+    except (actions.Refused, ScannerAway) as why:
+        away = "files: the virus scanner does not answer just now. Try again in a moment."
+        messages.error(request, str(why) if isinstance(why, actions.Refused) else away)
+        return _keep_draft(request, found, text, kind)
     files = tuple(_store(found, upload) for upload in uploads)
     try:
         if kind == "note":
@@ -345,7 +354,7 @@ def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:
     path = f"tickets/{ticket.pk}/staff-{secrets.token_hex(8)}{'.' + extension if extension else ''}"
     stored = default_storage.save(path, upload)
     kind = upload.content_type if re.fullmatch(r"[\w.+-]+/[\w.+-]+", upload.content_type or "") else ""
-    return File(stored, name, (kind or "application/octet-stream")[:100], upload.size or 0)
+    return File(stored, name, (kind or "application/octet-stream")[:100], upload.size or 0, is_scanned=True)
 
 
 def _keep_draft(request: HttpRequest, ticket: Ticket, text: str, kind: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, ledger
-from helpdesk.downloads import download
+from helpdesk.downloads import NotGivenOut, download
 from helpdesk.kinds import KINDS
 from helpdesk.staff import look
 from helpdesk.staff.numbers import whole
@@ -89,8 +89,13 @@ def again(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-def attachment(request: HttpRequest, pk: int) -> FileResponse:
-    return download(access.attachment(request.user, pk))
+def attachment(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
+    found = access.attachment(request.user, pk)
+    try:
+        return download(found, unscanned="unscanned" in request.GET)
+    except NotGivenOut as why:
+        context = {**admin.site.each_context(request), "title": found.name, "item": found, "why": str(why)}
+        return render(request, "staff/file.html", context, status=403)
 
 
 @require_GET

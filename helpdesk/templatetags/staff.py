@@ -160,7 +160,10 @@ def is_ours(comment: Comment) -> bool:
 def files(comment: Comment) -> list[Attachment]:
     """What is listed below a comment: not the pictures that the HTML shows in their place."""
     shown = (comment.html + comment.quoted_html).lower()
-    return [a for a in comment.attachments.all() if not (a.is_inline and f"cid:{a.content_id.lower()}" in shown)]
+    return [
+        a for a in comment.attachments.all()
+        if a.is_kept_out or a.is_unscanned or not (a.is_inline and f"cid:{a.content_id.lower()}" in shown)
+    ]  # fmt: skip
 
 
 @register.filter
