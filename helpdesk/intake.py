@@ -219,21 +219,22 @@ def _spend_what_it_shows(mail: Received) -> None:
     arrived, shows nothing by itself: inbound.returned has seen to that."""
     reading = mail.reading
     spending.spend_links(reading.links)
-    marked = [pk for mark in reading.marks if (pk := read_secret_mark(mark)) is not None]
-    back = [sent for sent in threads.returned_to(mail.named) if sent.is_secret]
-    if not (mail.report and mail.report.is_temporary):
-        marked += [sent.pk for sent in back if mail.verdict.kind is Kind.BOUNCE]  # however sure that is
-        for sent in OutboundMail.objects.filter(pk__in=marked, is_secret=True) if marked else ():
-            spending.spend(sent)
+    is_late = mail.report is not None and mail.report.is_temporary
+    marked = [] if is_late else [pk for mark in reading.marks if (pk := read_secret_mark(mark)) is not None]
+    about = [sent.pk for sent in threads.returned_to(mail.named)]
     ids = threads.parent_ids(mail.parsed) + ([mail.report.original_message_id] if mail.report else [])
-    about = [address for (address,) in _secrets_to(ids)] if ids else []
-    about += [sent.to_address for sent in back]
-    for address in dict.fromkeys(about):
-        spending.spend_code(address, f"{reading.text}\n{reading.quoted_text}")
+    about += [pk for (pk,) in _secrets_among(ids)] if ids else []
+    if not marked and not about:
+        return
+    for sent in OutboundMail.objects.filter(pk__in=[*marked, *about], is_secret=True):
+        if sent.pk in marked or (mail.verdict.kind is Kind.BOUNCE and not is_late):  # however sure that is
+            spending.spend(sent)
+        else:
+            spending.spend_code(sent.to_address, f"{reading.text}\n{reading.quoted_text}")
 
 
-_secrets_to = Prepared(
-    lambda ids: OutboundMail.objects.filter(message_id__in=ids, is_secret=True).values_list("to_address")[:20]
+_secrets_among = Prepared(
+    lambda ids: OutboundMail.objects.filter(message_id__in=ids, is_secret=True).values_list("pk")[:20]
 )
 
 

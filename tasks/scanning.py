@@ -17,8 +17,9 @@ from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than one scan may take; a file whose scan fails waits so long for the next
+LEASE = timedelta(seconds=60)  # longer than one scan may take; a file whose scan fails waits at least so long
 LATE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(hours=1)
 SWEEP_ROWS = 100
 SILENT_SECONDS = 10.0  # after a fault of the scanner's, so that files don't wait for its time-out one after the other
 _silent_until = 0.0
@@ -32,9 +33,13 @@ def scan(pk: int) -> None:
     now = timezone.now()
     if not scanner.is_on() or time.monotonic() < _silent_until:
         return
-    if not _waiting().filter(pk=pk, scan_due_at__lte=now).update(scan_due_at=now + LEASE):
+    file = _waiting().select_related("comment__ticket").filter(pk=pk).first()
+    if file is None:
         return
-    file = Attachment.objects.select_related("comment__ticket").get(pk=pk)
+    # It comes less and less often: one at which the scanner hangs does so each time.
+    later = now + max(LEASE, min(LONGEST_PAUSE, (now - file.created_at) / 4))
+    if not _waiting().filter(pk=pk, scan_due_at__lte=now).update(scan_due_at=later):
+        return
     try:
         with file.file.open("rb") as content:
             signature = scanner.scan(content)

@@ -13,7 +13,8 @@ from helpdesk.actions.codes import is_code
 from helpdesk.models import EmailCode, OutboundMail, Person
 from helpdesk.resets import tokens
 
-AROUND = timedelta(minutes=1)  # between a link and its mail's row
+VALID = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+AROUND = timedelta(seconds=30)  # between a link and its mail's row, at the most
 MOST = 200  # codes and links that one mail is looked through for
 
 
@@ -35,17 +36,17 @@ def spend_code(address: str, words: str) -> None:
 
 def spend_links(found: Iterable[str]) -> None:
     """Those of the tokens that would set somebody's password."""
-    now = tokens._num_seconds(tokens._now())
-    ages = {token: now - base36_to_int(token.partition("-")[0]) for token in list(found)[:MOST]}
-    fresh = {token: age for token, age in ages.items() if 0 <= age <= settings.PASSWORD_RESET_TIMEOUT}
-    for token, age in fresh.items():
-        made = timezone.now() - timedelta(seconds=age)
-        mails = OutboundMail.objects.filter(
-            is_secret=True, expires_at__gt=timezone.now(), created_at__range=(made - AROUND, made + AROUND)
-        )
-        for person in Person.objects.filter(pk__in=mails.values("person")):
-            if tokens.check_token(person, token):
-                _void(person.pk)
+    now, clock = timezone.now(), tokens._num_seconds(tokens._now())
+    ages = {token: timedelta(seconds=clock - base36_to_int(token.partition("-")[0])) for token in list(found)[:MOST]}
+    fresh = {token: now - age for token, age in ages.items() if timedelta(0) <= age <= VALID}
+    if not fresh:
+        return
+    live = OutboundMail.objects.filter(is_secret=True, kind="password_reset", expires_at__gt=now)
+    for person, at in live.values_list("person", "created_at"):
+        near = [token for token, made in fresh.items() if abs(made - at) < AROUND]
+        holder = Person.objects.filter(pk=person).first() if near else None
+        if holder and any(tokens.check_token(holder, token) for token in near):
+            _void(holder.pk)
 
 
 def _codes(address: str) -> QuerySet[EmailCode]:

@@ -270,6 +270,16 @@ def test_a_link_that_nobody_has_sent_us_still_works_whatever_else_comes_in() -> 
     assert takes_over(token)
 
 
+def test_of_several_who_asked_that_one_alone_is_void_whose_link_came() -> None:
+    _, _, token = link_for_the_admin()
+    assert Client().post("/admin/password-reset/", {"email": agent().email}).status_code == 302
+    raw, _ = sent(OutboundMail.objects.filter(kind="password_reset").order_by("-pk")[0])
+    receive(forwarded(raw, ""))
+    assert Person.objects.get(pk=agent().pk).links_void_at is not None
+    assert Person.objects.get(pk=admin().pk).links_void_at is None
+    assert takes_over(token)
+
+
 def test_the_next_link_works_when_one_has_come_back() -> None:
     raw, path, old = link_for_the_admin()
     receive(report(raw, to=path), rcpt=path, mail_from="")
@@ -304,6 +314,15 @@ def test_a_code_that_bounces_is_worth_nothing_and_is_not_kept() -> None:
     raw, path, digits = code_for_cleo()
     receive(report(raw, to=path), rcpt=path, mail_from="")
     assert digits.encode() not in RawMail.objects.get().content
+    assert not signs_in(digits)
+
+
+def test_a_code_in_a_report_that_came_to_the_plain_address_without_our_marks_is_worth_nothing() -> None:
+    """The mail system has a return path of its own, and leaves out what it does not know."""
+    raw, _, digits = code_for_cleo()
+    raw = re.sub(rb"X-Helpdesk-[^\r]*\r\n", b"", raw)
+    row = receive(report(raw, to=SUPPORT), mail_from="")
+    assert row.state == "quarantined"  # nobody may take an address off by a report that is not proven
     assert not signs_in(digits)
 
 
