@@ -10,8 +10,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from helpdesk import access, ledger, routes
-from helpdesk.models import OutboundMail
+from helpdesk import access, ledger, routes, scanner
+from helpdesk.models import Attachment, OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
 from inbound.transports.imap import passed_over
 from inbound.transports.imap.watchers import accounts
@@ -49,6 +49,7 @@ def health(request: HttpRequest) -> JsonResponse:
         checks["to_look_at"] = ledger.to_read()
         checks["messages_passed_over"] = _passed_over()
         checks["folders_numbered_anew"] = _noted()
+        checks["files_not_scanned"] = _not_scanned()
         checks["stuck"] = [*watchdog.seen(), *_silent_ends()]
         if checks["stuck"]:
             problems.append("stuck")
@@ -117,6 +118,12 @@ def _passed_over() -> list[str]:
     """The messages that an IMAP account could not take in: they lie unread where they are until somebody has looked."""
     found = passed_over.named(account.name for account in accounts())
     return [f"{account}: {line}" for account, line in found]
+
+
+def _not_scanned() -> int:
+    """Files that have waited for the virus scanner for longer than a moment: mail goes on without it."""
+    waiting = Attachment.objects.filter(scan=Attachment.Scan.WAITING, created_at__lt=timezone.now() - OLDEST)
+    return waiting.count() if scanner.is_on() else 0
 
 
 def _noted() -> list[str]:

@@ -148,6 +148,9 @@ def test_while_the_scanner_is_away_mail_goes_on_and_its_files_are_scanned_when_i
     file = Attachment.objects.get()
     assert (file.scan, file.is_unscanned) == ("waiting", True)
     assert {status for status, _ in downloads(file).values()} == {403}
+    assert Client().get("/api/health/").json()["files_not_scanned"] == 0  # a moment is nothing to speak of
+    Attachment.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert Client().get("/api/health/").json()["files_not_scanned"] == 1
     assert scanning.sweep() == 0  # it is left alone for a moment
     monkeypatch.setattr(scanning, "_silent_until", 0.0)
     settings.CLAMAV_ADDR = there
@@ -157,6 +160,7 @@ def test_while_the_scanner_is_away_mail_goes_on_and_its_files_are_scanned_when_i
     scan_all()
     file.refresh_from_db()
     assert (file.scan, file.signature) == ("infected", "Eicar-Test-Signature")
+    assert Client().get("/api/health/").json()["files_not_scanned"] == 0
 
 
 def test_a_file_that_the_scanner_hangs_at_holds_up_no_other(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
