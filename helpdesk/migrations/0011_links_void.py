@@ -6,8 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('helpdesk', '0009_everyone_is_heard'),
-        ('inbound', '0009_withheld'),
+        ('helpdesk', '0010_proven_senders'),
+        ('inbound', '0010_withheld'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('helpdesk', '0010_links_void'),
+        ('helpdesk', '0011_links_void'),
     ]
 
     operations = [

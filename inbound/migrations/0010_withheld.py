@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inbound', '0008_imap_first_contact'),
+        ('inbound', '0009_whose_mail_it_is'),
     ]
 
     operations = [
