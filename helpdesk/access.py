@@ -11,7 +11,19 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from helpdesk.models import Attachment, Comment, CustomField, Event, Participant, Person, Suppression, Ticket
+from helpdesk.kinds import KINDS, To
+from helpdesk.models import (
+    Attachment,
+    Comment,
+    CustomField,
+    Event,
+    OutboundMail,
+    Participant,
+    Person,
+    Suppression,
+    Team,
+    Ticket,
+)
 from inbound.models import InboundMail, Mailbox
 
 Viewer = Person | AnonymousUser
@@ -25,13 +37,23 @@ def is_admin(viewer: Viewer) -> TypeGuard[Person]:
     return isinstance(viewer, Person) and viewer.is_superuser
 
 
+def sees_everything(viewer: Viewer) -> TypeGuard[Person]:
+    """Whether no ticket and no mail is hidden from them: from admins, and from agents unless AGENTS_SEE=teams."""
+    return is_admin(viewer) or (is_staff(viewer) and settings.AGENTS_SEE != "teams")
+
+
+def teams(viewer: Person) -> QuerySet[Team]:
+    """The teams that they are in, or lead."""
+    return Team.objects.filter(Q(members=viewer) | Q(lead=viewer)).order_by()
+
+
 def tickets(viewer: Viewer) -> QuerySet[Ticket]:
     """Every ticket for staff (with AGENTS_SEE=teams, for agents their teams', nobody's, and their own); for a
     customer those they take part in; none for anyone else."""
-    if is_staff(viewer):
-        if settings.AGENTS_SEE == "teams" and not viewer.is_superuser:
-            return Ticket.objects.filter(Q(team=None) | Q(team__in=viewer.teams.all()) | Q(assignee=viewer))
+    if sees_everything(viewer):
         return Ticket.objects.all()
+    if is_staff(viewer):
+        return Ticket.objects.filter(Q(team=None) | Q(team__in=teams(viewer).values("pk")) | Q(assignee=viewer))
     if isinstance(viewer, Person) and viewer.is_active:
         mine = Participant.objects.filter(ticket=OuterRef("pk"), person=viewer)
         return Ticket.objects.filter(Exists(mine), is_spam=False)
@@ -41,13 +63,43 @@ def tickets(viewer: Viewer) -> QuerySet[Ticket]:
 def mails(viewer: Viewer) -> QuerySet[InboundMail]:
     """Received mail, for staff: with AGENTS_SEE=teams, for agents that of their tickets, and what is in none at mailboxes
     of their teams or of no team."""
-    if not is_staff(viewer):
-        return InboundMail.objects.none()
-    if settings.AGENTS_SEE == "teams" and not viewer.is_superuser:
-        boxes = Mailbox.objects.filter(Q(teams=None) | Q(teams__in=viewer.teams.all())).values("pk")
+    if sees_everything(viewer):
+        return InboundMail.objects.all()
+    if is_staff(viewer):
+        boxes = Mailbox.objects.filter(Q(teams=None) | Q(teams__in=teams(viewer).values("pk"))).values("pk")
         seen = Q(ticket_number__in=tickets(viewer).order_by().values("pk"))
         return InboundMail.objects.filter(seen | Q(ticket_number=None, mailbox__in=boxes))
-    return InboundMail.objects.all()
+    return InboundMail.objects.none()
+
+
+def may_be_told(person: Person, ticket: Ticket) -> bool:
+    """Whether that member of staff may read what happens on the ticket: as `tickets`, of a ticket as it stands here,
+    which its action may not have saved yet."""
+    return sees_everything(person) or (
+        is_staff(person)
+        and (
+            ticket.team_id is None
+            or ticket.assignee_id == person.pk
+            or teams(person).filter(pk=ticket.team_id).exists()
+        )
+    )  # fmt: skip
+
+
+NOT_THEIRS = "the reader may not see the ticket"
+
+
+def may_get(mail: OutboundMail) -> bool:
+    """Whether a mail that was written for staff may still go to its reader: it was written while they saw its tickets,
+    and they may have changed teams, or left, since. Other mail may."""
+    kind = KINDS.get(mail.kind)
+    if kind is None or kind.to is not To.STAFF or mail.person is None:
+        return True
+    person = mail.person
+    if mail.ticket is not None:
+        return may_be_told(person, mail.ticket)
+    if not is_staff(person):
+        return False
+    return sees_everything(person) or tickets(person).filter(pk__in=mail.about).count() == len(mail.about)
 
 
 def ticket(viewer: Viewer, pk: int) -> Ticket:

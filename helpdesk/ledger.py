@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -46,10 +46,12 @@ class Line:
         return [self.columns[name] for name in COLUMNS]
 
 
-def lines(days: int = 14, mailbox: int | None = None) -> list[Line]:
-    """The newest day first. One query, over the days that are shown alone."""
+def lines(
+    days: int = 14, mailbox: int | None = None, *, among: QuerySet[InboundMail] | None = None
+) -> list[Line]:  # fmt: skip
+    """The newest day first, of all mail or what is `among` it. One query, over the days that are shown alone."""
     since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    rows = InboundMail.objects.filter(received_at__gte=since)
+    rows = _all(among).filter(received_at__gte=since)
     if mailbox is not None:
         rows = rows.filter(mailbox=mailbox)
     counted: Iterable[tuple[date, int, str, str, str | None, int]] = (
@@ -78,12 +80,12 @@ def totals(found: Iterable[Line]) -> Counter[str]:
     return total
 
 
-def to_look_at() -> dict[str, int]:
+def to_look_at(among: QuerySet[InboundMail] | None = None) -> dict[str, int]:
     """How many mails wait for somebody to look, by group; no more than LOOK_CAP are counted."""
     return {
         group: number
         for group in InboundMail.Look.values
-        if (number := InboundMail.objects.filter(to_look_at=group).order_by()[:LOOK_CAP].count())
+        if (number := _all(among).filter(to_look_at=group).order_by()[:LOOK_CAP].count())
     }
 
 
@@ -91,9 +93,9 @@ def to_look_at() -> dict[str, int]:
 TO_READ = {InboundMail.Look.UNPLACED, InboundMail.Look.FAILED, InboundMail.Look.AUTOMATIC}
 
 
-def to_read() -> int:
+def to_read(among: QuerySet[InboundMail] | None = None) -> int:
     """How many mails somebody should read: the count in the navigation, in the ledger and in health."""
-    return sum(number for group, number in to_look_at().items() if group in TO_READ)
+    return sum(number for group, number in to_look_at(among).items() if group in TO_READ)
 
 
 def backlog() -> dict[int, int]:
@@ -103,6 +105,10 @@ def backlog() -> dict[int, int]:
     for mailbox, number in rows:
         waiting[mailbox] = number
     return waiting
+
+
+def _all(among: QuerySet[InboundMail] | None) -> QuerySet[InboundMail]:
+    return InboundMail.objects.all() if among is None else among
 
 
 def _column(state: str, reason: str) -> str:

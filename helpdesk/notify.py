@@ -16,7 +16,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from helpdesk import alerts, participants, people, wording
+from helpdesk import access, alerts, participants, people, wording
 from helpdesk.kinds import KINDS, Kind, To
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
@@ -170,7 +170,10 @@ def sla_breach_of_team(ticket: Ticket, target: str, due: datetime) -> None:
 
 def digest(person: Person, items: Sequence[tuple[Ticket, Sequence[object]]], mailbox: Mailbox) -> None:
     """To a watcher: what happened on several tickets, in one mail."""
-    _queue("digest", _reader(person), mailbox, None, None, parents=[], context={"items": items})
+    _queue(
+        "digest", _reader(person), mailbox, None, None, parents=[], context={"items": items},
+        about=[ticket.pk for ticket, _ in items],
+    )  # fmt: skip
 
 
 def code(address: str, person: Person | None, digits: str, mailbox: Mailbox, *, minutes: int, expires_at: datetime,
@@ -203,6 +206,8 @@ def test_mail(person: Person, mailbox: Mailbox, said: wording.Words) -> None:
 
 
 def _tell_staff(kind: str, person: Person, ticket: Ticket, comment: Comment | None, context: dict[str, Any]) -> None:
+    if not access.may_be_told(person, ticket):
+        return
     mail = _queue(
         kind, _reader(person), ticket.mailbox, ticket, comment, parents=_staff_thread(ticket),
         context={**context, "reply_goes": _reply_goes(kind, ticket)},
@@ -232,13 +237,14 @@ def _queue(
     expires_at: datetime | None = None,
     language: str = "",
     hold_back: bool = False,
+    about: Sequence[int] = (),
 ) -> OutboundMail | None:
     """The outbox row; None where its reader does not want that kind of mail."""
-    about, person = KINDS[kind], reader.person
-    if person is not None and about.can_mute and kind in person.muted:
+    what, person = KINDS[kind], reader.person
+    if person is not None and what.can_mute and kind in person.muted:
         return None
     links = {"staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])} if ticket else {}
-    if ticket and person and about.to is To.CUSTOMER:
+    if ticket and person and what.to is To.CUSTOMER:
         links["link"] = ticket_link(ticket, person)
     said = wording.render(
         kind, {"ticket": ticket, "person": person, "mailbox": mailbox, **links, **context}, mailbox=mailbox,
@@ -249,16 +255,16 @@ def _queue(
         to_name=one_line(reader.name), from_name=one_line(from_name or mailbox.name), subject=said.subject, text=said.text, html=said.html,
         message_id=_new_id(mailbox),
         in_reply_to=parents[-1] if parents else "", references=" ".join(parents),
-        is_automatic=about.is_automatic, null_return_path=about.null_return_path, is_secret=about.is_secret,
-        expires_at=expires_at, next_attempt_at=timezone.now() + delay,
+        is_automatic=what.is_automatic, null_return_path=what.null_return_path, is_secret=what.is_secret,
+        about=[*about], expires_at=expires_at, next_attempt_at=timezone.now() + delay,
     )  # fmt: skip
-    if about.is_secret:
+    if what.is_secret:
         mail.sealed, mail.text, mail.html = seal(json.dumps([said.text, said.html])), "", ""
     if hold_back:
         mail.state, mail.sealed, mail.reason = OutboundMail.State.CANCELLED, "", "nobody to send it to"
-    elif reason := _kept_back(about, reader.address):
+    elif reason := _kept_back(what, reader.address):
         mail.state, mail.reason, mail.sealed = OutboundMail.State.SUPPRESSED, reason, ""
-    return _save(mail, "" if delay else "tasks.codes.deliver" if about.is_secret else "tasks.outbound.deliver")
+    return _save(mail, "" if delay else "tasks.codes.deliver" if what.is_secret else "tasks.outbound.deliver")
 
 
 def _save(mail: OutboundMail, task: str) -> OutboundMail:

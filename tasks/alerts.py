@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from helpdesk import alerts
+from helpdesk import access, alerts
 from helpdesk.models import Alert
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
@@ -27,6 +27,10 @@ def deliver(pk: int) -> None:
     """Row `pk` is due."""
     alert = claim(_rows(), pk, lease=LEASE)
     if alert is None:
+        return
+    person = alert.channel.person
+    if person is not None and alert.ticket is not None and not access.may_be_told(person, alert.ticket):
+        finish(_rows(), alert, state=Alert.State.FAILED, error=access.NOT_THEIRS)
         return
     try:
         alerts.send(alert)
@@ -56,4 +60,4 @@ def sweep() -> int:
 
 
 def _rows() -> QuerySet[Alert]:
-    return Alert.objects.select_related("channel").filter(state=Alert.State.QUEUED)
+    return Alert.objects.select_related("channel__person", "ticket").filter(state=Alert.State.QUEUED)

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from helpdesk import delivery, routes
+from helpdesk import access, delivery, routes
 from helpdesk.models import OutboundMail
 from inbound.store import TEMPORARY
 from tasks.claim import back_off, claim, finish
@@ -49,6 +49,9 @@ def deliver_row(rows: QuerySet[OutboundMail], pk: int, *, retry: timedelta | Non
         return
     if delivery.expired(mail):
         finish(rows, mail, state=State.FAILED, reason="expired", sealed="")
+        return
+    if not access.may_get(mail):
+        finish(rows, mail, state=State.SUPPRESSED, reason=access.NOT_THEIRS, sealed="")
         return
     if delivery.too_old(mail):
         _failed(rows, mail, delivery.Failure(True, mail.reason or "too old", mail.error or "it waited too long"), retry)

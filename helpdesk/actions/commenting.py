@@ -135,13 +135,14 @@ def take_back(comment: Comment, *, actor: Person) -> tuple[str, list[str]]:
 
 
 def note(ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.Via.STAFF) -> Comment:
-    """An internal note, in Markdown: staff see it. Whoever is named in it with an @ is told, and watches."""
+    """An internal note, in Markdown: staff see it. Whoever is named in it with an @ is told, and watches, if they may see
+    the ticket."""
     _must_say_something(content)
     with transaction.atomic():
         comment = write_comment(
             ticket, actor, from_markdown(content), visibility=Comment.Visibility.INTERNAL, via=via
         )  # fmt: skip
-        named = mentioned_in(content.text)
+        named = [person for person in mentioned_in(content.text) if access.may_be_told(person, ticket)]
         record(ticket, "noted", actor, comment=comment.pk, mentioned=[str(person) for person in named])
         Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now())
         for person in named:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from helpdesk import notify
+from helpdesk import access, notify
 from helpdesk.actions.common import Refused
 from helpdesk.models import Event, Person, Ticket, Watcher
 
@@ -17,6 +17,8 @@ def watch(ticket: Ticket, person: Person) -> bool:
     """From now on the person gets digests of what others do on the ticket; False where they did already."""
     if not person.is_staff:
         raise Refused("Only agents watch tickets; customers take part in them.")
+    if not access.may_be_told(person, ticket):
+        raise Refused(f"{person} may not see this ticket.")
     newest = Event.objects.filter(ticket=ticket).order_by("-pk").values_list("pk", flat=True).first()
     _, created = Watcher.objects.get_or_create(ticket=ticket, person=person, defaults={"seen_event": newest or 0})
     return created
@@ -55,7 +57,9 @@ def _digest(person: Person) -> bool:
                 events[event.ticket_id].append(event)
     for ticket, pk in newest.items():
         Watcher.objects.filter(pk=watched[ticket].pk).update(seen_event=pk)
-    items = [(watched[ticket].ticket, told[-MAX_EVENTS:]) for ticket, told in events.items()]
+    # Who may not see a ticket any more is not told of it, and not told later what happened meanwhile.
+    seen = set(access.tickets(person).filter(pk__in=events).values_list("pk", flat=True))
+    items = [(watched[ticket].ticket, told[-MAX_EVENTS:]) for ticket, told in events.items() if ticket in seen]
     if items and person.is_staff:
         notify.digest(person, items, items[0][0].mailbox)
         return True

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from helpdesk import ledger
+from helpdesk import access, ledger
 from helpdesk.api.legacy.agents import staff_only
 from helpdesk.models import Category, CustomField, Team, Ticket
 
@@ -77,8 +77,8 @@ class Ledger(APIView):
         )
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        """For staff: what arrived in the last two weeks, by mailbox and day, and where it ended."""
-        staff_only(request)
+        """For staff: what arrived in the last two weeks, by mailbox and day, and where it ended; of what they may see."""
+        mine = access.mails(staff_only(request))
         return Response(
             [
                 {
@@ -86,7 +86,7 @@ class Ledger(APIView):
                     "columns": {name: line.columns[name] for name in ledger.COLUMNS}, "quarantined": dict(line.quarantined),
                     "to_look_at": line.to_look_at,
                 }
-                for line in ledger.lines()
+                for line in ledger.lines(among=mine)
             ]
         )  # fmt: skip
 

@@ -30,6 +30,9 @@ class OutboundMail(models.Model):
         "helpdesk.Person", on_delete=models.CASCADE, null=True, related_name="outbound",
         help_text="Empty: an address that is nobody's (yet), or an archive.",
     )  # fmt: skip
+    about = models.JSONField(
+        default=list, help_text="The numbers of the tickets that it tells of, where they are several."
+    )
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="outbound")
     to_address = AddressField()
     to_name = models.CharField(max_length=200, blank=True)

@@ -56,7 +56,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "sla": explain.lines(found),
         "assignments": list(found.assignments.select_related("team", "person").order_by("-id")[:20]),
         "participants": list(found.participants.select_related("person").order_by("id")),
-        "followed_by": list(found.followed_by.all()[:10]),
+        "followed_by": list(access.tickets(request.user).filter(follows=found).order_by("pk")[:10]),
         "choices": queues.choices(),
         "statuses": _reachable(found),
         "is_fullwidth": "1",

@@ -42,7 +42,7 @@ WORDS = {
 @require_GET
 def to_look_at(request: HttpRequest) -> HttpResponse:
     assert access.is_staff(request.user)
-    counts = ledger.to_look_at()
+    counts = ledger.to_look_at(access.mails(request.user))
     group = request.GET.get("group", "")
     if group not in GROUPS and group != DISMISSED:
         group = next(

@@ -153,8 +153,9 @@ def _folder() -> Path:
 @require_GET
 def ledger_page(request: HttpRequest) -> HttpResponse:
     """What arrived, by mailbox and day, and where it ended."""
+    assert access.is_staff(request.user)
     days = min(whole(request.GET.get("days", "")) or 14, 366)
-    rows = ledger.lines(days)
+    rows = ledger.lines(days, among=access.mails(request.user))
     total = ledger.totals(rows)
     context = {
         **admin.site.each_context(request), "title": "Ledger", "rows": rows, "columns": ledger.COLUMNS, "days": days,

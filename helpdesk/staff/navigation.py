@@ -19,7 +19,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Mail",
             "separator": True,
-            "items": [_to_look_at(), _model("Incoming", "mail", "inbound_inboundmail")],
+            "items": [_to_look_at(request), _model("Incoming", "mail", "inbound_inboundmail")],
         },
     ]
     groups[1]["items"] += [{"title": "Ledger", "icon": "balance", "link": reverse("admin:ledger")}]
@@ -80,9 +80,9 @@ def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
     return item
 
 
-def _to_look_at() -> dict[str, Any]:
+def _to_look_at(request: HttpRequest) -> dict[str, Any]:
     item: dict[str, Any] = {"title": "To look at", "icon": "visibility", "link": reverse("admin:to_look_at")}
-    if number := ledger.to_read():
+    if number := ledger.to_read(access.mails(request.user)):
         item |= {"badge": str(number), "badge_variant": "warning"}
     return item
 
