@@ -189,10 +189,21 @@ def suppressed(ticket: Ticket) -> list[Suppression]:
 
 
 def staff() -> QuerySet[Person]:
-    """Those who can be assigned to."""
+    """Agents and admins who are there."""
     return Person.objects.filter(role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True).order_by(
         "name", "email"
     )
+
+
+def assignable(viewer: Viewer, ticket: Ticket | None = None) -> QuerySet[Person]:
+    """To whom somebody may give the ticket: an admin to all staff, an agent to themselves and to the members of their
+    teams and the ticket's. Without a ticket: to whom they may give any. Where there are no teams, all staff are one."""
+    if not is_staff(viewer):
+        return Person.objects.none()
+    if viewer.is_superuser or not Team.objects.exists():
+        return staff()
+    within = Team.objects.filter(Q(pk__in=teams(viewer).values("pk")) | Q(pk=ticket.team_id if ticket else None))
+    return staff().filter(Q(pk=viewer.pk) | Q(pk__in=Person.objects.filter(teams__in=within).values("pk")))
 
 
 def held() -> QuerySet[Comment, Any]:

@@ -141,7 +141,7 @@ def _lock_with_room(agent: Person) -> None:
         Person.objects.select_for_update(of=("self",), no_key=True).get(pk=agent.pk)
     if load(agent) >= settings.AGENT_MAX_TICKETS:
         raise actions.Refused(
-            f"{agent} has {settings.AGENT_MAX_TICKETS} active tickets, and can't take more.", "assignee"
+            f"{agent} has {settings.AGENT_MAX_TICKETS} active tickets, and can't take more.", "assigned_to"
         )
 
 

@@ -2,23 +2,31 @@
 
 from django.utils import timezone
 
-from helpdesk import notify
+from helpdesk import access, notify
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.models import Assignment, Person, Ticket
 from helpdesk.sla import clocks
 
 
 def assign(ticket: Ticket, assignee: Person | None, *, actor: Person | None, version: int | None = None) -> bool:
-    """Gives the ticket to an agent, or (None) back to the queue; False where it was so already.
+    """Gives the ticket to an agent, or (None) back to the queue; False where it was so already. Refused where it is not
+    the actor's to give, or not to them: see `access.assignable`.
 
     An open ticket becomes assigned; one that is taken away from its agent becomes open again. The new
     assignee is told by mail, unless they took it themselves.
     """
     if assignee is not None and not assignee.is_staff:
-        raise Refused(f"{assignee} is not an agent.", "assignee")
+        raise Refused(f"{assignee} is not an agent.", "assigned_to")
+    if actor is not None and not actor.is_staff:
+        raise Refused("Only staff assign tickets.", "assigned_to", is_permission=True)
     with changing(ticket, version=version) as current:
         if current.assignee_id == (assignee.pk if assignee else None):
             return False
+        if assignee and actor and not access.assignable(actor, current).filter(pk=assignee.pk).exists():
+            raise Refused(
+                f"{assignee} is in none of your teams and not in the ticket's; an admin assigns to anyone.",
+                "assigned_to", is_permission=True,
+            )  # fmt: skip
         before = current.assignee
         current.assignee = assignee
         record(

@@ -63,6 +63,12 @@ def set_status(
 def set_priority(ticket: Ticket, priority: int, *, actor: Person | None, version: int | None = None) -> bool:
     if priority not in Ticket.Priority.values:
         raise Refused("The priority must be low, normal, high or urgent.", "priority")
+    if actor is not None and not actor.is_staff:
+        # It decides by when we answer.
+        raise Refused(
+            "The priority is chosen when the ticket is opened; after that only staff change it.", "priority",
+            is_permission=True,
+        )  # fmt: skip
     with changing(ticket, version=version) as current:
         if current.priority == priority:
             return False

@@ -57,7 +57,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "assignments": list(found.assignments.select_related("team", "person").order_by("-id")[:20]),
         "participants": list(found.participants.select_related("person").order_by("id")),
         "followed_by": list(access.tickets(request.user).filter(follows=found).order_by("pk")[:10]),
-        "choices": queues.choices(),
+        "choices": queues.choices(request.user, found),
         "statuses": _reachable(found),
         "is_fullwidth": "1",
         "draft": request.session.pop(f"draft-{pk}", {}),
@@ -132,8 +132,11 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     version = whole(post.get("version", ""))
     changes: list[Callable[[int | None], Any]] = []
     if "assignee" in post:
-        agent = _agent(post["assignee"], me)
-        if (agent.pk if agent else None) != found.assignee_id:
+        chosen = me.pk if post["assignee"] == "me" else whole(post["assignee"])
+        agent = access.staff().filter(pk=chosen).first() if chosen is not None else None
+        if chosen is not None and agent is None and chosen != found.assignee_id:
+            messages.error(request, "There is no such agent.")
+        elif chosen != found.assignee_id:
             changes.append(lambda seen: actions.assign(found, agent, actor=me, version=seen))
     priority = whole(post.get("priority", ""))
     if priority is not None and priority != found.priority:
@@ -340,12 +343,6 @@ def _people(written: str, field: str) -> list[Person]:
         except forms.ValidationError:
             raise actions.Refused(f"{field.capitalize()}: {address} is no e-mail address.", field) from None
     return found
-
-
-def _agent(value: str, me: Person) -> Person | None:
-    if value == "me":
-        return me
-    return access.staff().filter(pk=whole(value) or 0).first()
 
 
 def _store(ticket: Ticket, upload: "UploadedFile[Any]") -> File:

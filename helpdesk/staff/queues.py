@@ -145,10 +145,15 @@ def _cursor(value: str) -> tuple[datetime, int] | None:
     return datetime.fromtimestamp(float(match[1]), tz=timezone.get_default_timezone()), int(match[2])
 
 
-def choices() -> dict[str, list[tuple[int, str]]]:
-    """What the list's filters and bulk actions offer."""
+def choices(me: Person, ticket: Ticket | None = None) -> dict[str, list[tuple[int, str]]]:
+    """What the list's filters and bulk actions offer, or a ticket's page: `agents` are all there are, `assignable` those
+    to whom it may be given, with whom it has."""
+    assignable = {person.pk: str(person) for person in access.assignable(me, ticket)}
+    if ticket is not None and ticket.assignee is not None:
+        assignable.setdefault(ticket.assignee.pk, str(ticket.assignee))
     return {
-        "agents": [(person.pk, str(person)) for person in access.staff()],
+        "agents": [(person.pk, str(person)) for person in access.staff()] if ticket is None else [],
+        "assignable": list(assignable.items()),
         "categories": [(category.pk, str(category)) for category in Category.objects.all()],
         "teams": [(team.pk, str(team)) for team in Team.objects.all()],
         "priorities": [(int(value), str(label)) for value, label in Ticket.Priority.choices],

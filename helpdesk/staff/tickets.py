@@ -34,7 +34,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         "older": link(before=page.older) if page.older else "",
         "newer": link(after=page.newer) if page.newer else "",
         "clear": f"{reverse('admin:tickets')}?queue={page.queue.slug}",
-        "choices": queues.choices(),
+        "choices": queues.choices(request.user),
         "statuses": [(value, label) for value, label in Ticket.Status.choices if value != Ticket.Status.ASSIGNED],
         "is_fullwidth": "1",
     }
@@ -77,7 +77,7 @@ def _change(ticket: Ticket, assignee: str, status: str, actor: Person) -> bool:
     elif (chosen := whole(assignee)) is not None:
         agent = access.staff().filter(pk=chosen).first()
         if agent is None:
-            raise actions.Refused("There is no such agent.", "assignee")
+            raise actions.Refused("There is no such agent.", "assigned_to")
         changed |= actions.assign(ticket, agent, actor=actor)
     if status:
         changed |= actions.set_status(ticket, status, actor=actor)
