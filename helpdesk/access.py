@@ -139,7 +139,6 @@ CUSTOMERS_SEE = [
     "status",
     "customer-replied",
     "replied",
-    "assigned",
     "priority",
     "category",
     "subject",

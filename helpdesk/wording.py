@@ -13,6 +13,7 @@ from django.utils.html import escape
 
 from helpdesk import markdown
 from helpdesk.models import MailTemplate
+from helpdesk.models.person import STAFF_ROLES
 from helpdesk.remembered import remembered
 from helpdesk.templatetags.mailtext import shown, words
 from inbound.models import Mailbox
@@ -79,6 +80,14 @@ def agent_name(mailbox: Mailbox, agent: Any) -> str:
     """The name under which an agent answers from that mailbox; "" where it is not to be shown."""
     identity = getattr(mailbox, "identity", None)
     return "" if identity is not None and not identity.shows_agent else str(getattr(agent, "name", "") or "")
+
+
+def name_for_customers(person: Any, mailbox: Mailbox) -> str:
+    """How customers are shown somebody who wrote on a ticket. An agent, also one who has left, by the name under which
+    they answer from that mailbox, never by their address."""
+    if person.role in STAFF_ROLES:
+        return agent_name(mailbox, person) or mailbox.name or mailbox.address
+    return str(person)
 
 
 def _message(context: Mapping[str, Any]) -> str:

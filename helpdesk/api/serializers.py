@@ -1,5 +1,7 @@
-"""What the API says of tickets, comments, files and people. Writing goes through helpdesk.actions."""
+"""What the API says of tickets, comments, files and people: to staff all of it, to customers what the portal shows.
+Writing goes through helpdesk.actions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -8,7 +10,8 @@ from rest_framework import serializers
 
 from helpdesk import access, history
 from helpdesk.models import Attachment, Category, Comment, Event, Person, Ticket
-from helpdesk.wording import agent_name
+from helpdesk.models.person import STAFF_ROLES
+from helpdesk.wording import name_for_customers
 
 PRIORITIES = {label.lower(): int(value) for value, label in Ticket.Priority.choices}
 PRIORITY_NAMES = {value: name for name, value in PRIORITIES.items()}
@@ -42,13 +45,6 @@ class CategoryField(serializers.SlugRelatedField[Category]):
         return found
 
 
-class PersonSerializer(serializers.ModelSerializer[Person]):
-    class Meta:
-        model = Person
-        fields = ["id", "name", "email", "role"]
-        read_only_fields = fields
-
-
 class AuthorSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(allow_null=True)
     name = serializers.CharField()
@@ -56,13 +52,16 @@ class AuthorSerializer(serializers.Serializer[Any]):
     role = serializers.CharField()
 
 
-def shown_person(person: Person, ticket: Ticket, request: Any) -> Any:
-    """Customers learn of an agent what a mail shows them: the name, where the mailbox shows it."""
-    if not person.is_staff or (request is not None and access.is_staff(request.user)):
+def shown_person(person: Person, ticket: Ticket, context: Mapping[str, Any]) -> Any:
+    """Customers learn of others the name; of an agent the one that mail shows them."""
+    if for_staff(context) or person == context["request"].user:
         return AuthorSerializer(person).data
-    mailbox = ticket.mailbox
-    name = agent_name(mailbox, person) or mailbox.name or mailbox.address
-    return {"id": None, "name": name, "email": None, "role": person.role}
+    return {"id": None, "name": name_for_customers(person, ticket.mailbox), "email": None, "role": person.role}
+
+
+def for_staff(context: Mapping[str, Any]) -> bool:
+    request = context.get("request")
+    return request is not None and access.is_staff(request.user)
 
 
 class ProfileSerializer(serializers.ModelSerializer[Person]):
@@ -110,7 +109,7 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
 
     @extend_schema_field(AuthorSerializer(allow_null=True))
     def get_author(self, comment: Comment) -> Any:
-        return shown_person(comment.author, comment.ticket, self.context.get("request")) if comment.author else None
+        return shown_person(comment.author, comment.ticket, self.context) if comment.author else None
 
     def get_body(self, comment: Comment) -> str:
         return comment.text or comment.quoted_text
@@ -132,24 +131,27 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     def get_actor(self, event: Event) -> str:
         if event.actor is None:
             return "Helpdesk"
-        return str(event.actor) if self._for_staff or not event.actor.is_staff else "Support"
+        return "Support" if event.actor.role in STAFF_ROLES and not for_staff(self.context) else str(event.actor)
 
     def get_description(self, event: Event) -> str:
-        if not self._for_staff and event.kind in {"assigned", "unassigned"}:
-            return event.kind  # to whom is the agents' affair
+        if event.kind == "opened" and not for_staff(self.context):
+            return "opened the ticket"  # out of which other one is the agents' affair
         return history.describe(event)
 
-    @property
-    def _for_staff(self) -> bool:
-        request = self.context.get("request")
-        return request is not None and access.is_staff(request.user)
+
+# What is the staff's affair. Customers get the keys, which clients of earlier systems read, without the values.
+STAFFS: dict[str, Any] = {
+    "team": None, "tags": [], "assigned_to": None, "is_breached": None, "first_response_due": None,
+    "next_response_due": None, "resolution_due": None,
+}  # fmt: skip
 
 
 class TicketListSerializer(serializers.ModelSerializer[Ticket]):
-    """A ticket without what was said on it."""
+    """A ticket without what was said on it. Team, tags, assignee and due times are for staff: null or empty for others."""
 
     title = serializers.CharField(source="subject", read_only=True)
-    requester = PersonSerializer(read_only=True)
+    requester = serializers.SerializerMethodField()
+    is_breached = serializers.BooleanField(read_only=True, allow_null=True)
     assigned_to = serializers.SerializerMethodField()
     priority = PriorityField(read_only=True)
     category = CategoryField(read_only=True, allow_null=True)
@@ -167,9 +169,17 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
         ]  # fmt: skip
         read_only_fields = fields
 
+    def to_representation(self, instance: Ticket) -> Any:
+        shown = super().to_representation(instance)
+        return shown if for_staff(self.context) else {**shown, **STAFFS}
+
+    @extend_schema_field(AuthorSerializer)
+    def get_requester(self, ticket: Ticket) -> Any:
+        return shown_person(ticket.requester, ticket, self.context)
+
     @extend_schema_field(AuthorSerializer(allow_null=True))
     def get_assigned_to(self, ticket: Ticket) -> Any:
-        return shown_person(ticket.assignee, ticket, self.context.get("request")) if ticket.assignee else None
+        return shown_person(ticket.assignee, ticket, self.context) if ticket.assignee else None
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_team(self, ticket: Ticket) -> str | None:
@@ -181,8 +191,7 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
 
     @extend_schema_field(serializers.DictField())
     def get_custom_fields(self, ticket: Ticket) -> dict[str, Any]:
-        request = self.context.get("request")
-        if request is not None and access.is_staff(request.user):
+        if for_staff(self.context):
             return dict(ticket.custom)
         shown = self.context.setdefault("shown_fields", None)
         if shown is None:

@@ -71,6 +71,18 @@ class TicketFilter(django_filters.FilterSet):
                 del given[name]
         super().__init__(given, *args, **kwargs)
 
+    def filter_queryset(self, queryset: QuerySet[Ticket]) -> QuerySet[Ticket]:
+        """Raises Refused for a customer who asks by what they may not read: which tickets are found would tell it."""
+        if not access.is_staff(self.request.user):
+            given = self.form.cleaned_data
+            asked = [name for name in ("assigned_to", "team", "tag", "is_breached") if given.get(name)]
+            if {"due", "-due"} & {*(given.get("ordering") or ())}:
+                asked.append("ordering")
+            if asked:
+                raise refused_to("Only staff ask by this.", asked[0])
+        found: QuerySet[Ticket] = super().filter_queryset(queryset)
+        return found
+
     def by_priority(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
         return rows.filter(priority=PRIORITIES[value])
 

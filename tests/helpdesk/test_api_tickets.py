@@ -60,7 +60,7 @@ def test_a_ticket_carries_its_words_comments_files_and_history(cleo: Api) -> Non
     found = answer.json()
     assert (answer.status_code, answer["ETag"]) == (201, f'"{found["version"]}"')
     assert (found["title"], found["description"], found["status"]) == ("The printer", "It\nsmokes", "open")
-    assert (found["priority"], found["category"], found["team"]) == ("high", "Billing", "First line")
+    assert (found["priority"], found["category"], found["team"]) == ("high", "Billing", None)
     assert (found["requester"]["email"], found["assigned_to"]) == ("cleo@example.net", None)
     (comment,) = found["comments"]
     assert (comment["body"], comment["author"]["email"], comment["via"]) == ("It\nsmokes", "cleo@example.net", "api")
@@ -207,7 +207,7 @@ def test_a_required_field_is_required_of_customers_and_not_of_staff(cleo: Api, a
 def test_tags_are_words_in_lower_case_each_once(ticket: Ticket, ada: Api, cleo: Api) -> None:
     found = ada("PATCH", path_of(ticket), {"tags": [" VIP", "vip", "big  order"]}).json()
     assert found["tags"] == ["big order", "vip"]
-    assert cleo("GET", path_of(ticket)).json()["tags"] == ["big order", "vip"]
+    assert cleo("GET", path_of(ticket)).json()["tags"] == []
     assert ada("PATCH", path_of(ticket), {"tags": []}).json()["tags"] == []
     assert Tag.objects.count() == 2
     many = [f"tag {number}" for number in range(31)]
