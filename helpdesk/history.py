@@ -70,6 +70,9 @@ def describe(event: Event) -> str:
         "suppression-lifted": lambda: f"lets mail go to {data['address']} again",
         "file-kept-out": lambda: f"kept the file {data['name']} out: the virus scanner found {data['signature']} in it",
         "pin-issued": lambda: f"issued a PIN to {data['name']}",
+        "pin-used": lambda: f"signed in with the PIN that {data['issuer']} issued",
+        "pin-ended": lambda: f"ended the PIN that {data['issuer']} issued",
+        "links-ended": lambda: f"ended the links in mail to {data['to']}",
         "mail-bounced": lambda: f"got the {data['what']} to {data['to']} back: {data['why']}",
     }  # fmt: skip
     return words[event.kind]() if event.kind in words else event.kind

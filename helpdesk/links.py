@@ -1,33 +1,73 @@
 """The link in a customer's mail: it opens that ticket for that person, to read, for a while.
 
-It travels with whatever quotes the mail, so it lets nobody write.
+It travels with whatever quotes the mail, so it lets nobody write, and it can be ended: it holds for the round of links
+(`Participant.link_round`) in which it was made.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.core import signing
 from django.http import Http404
 from django.urls import reverse
+from django.utils import timezone
 
 from helpdesk import access
-from helpdesk.models import Person, Ticket
+from helpdesk.models import Participant, Person, Ticket
+from inbound.prepared import Prepared
 
 SALT = "ticket link"
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link opens, for whom, and until when."""
+
+    ticket: Ticket
+    reader: Person
+    until: datetime
+
+
+class Ended(Http404):
+    """The link opens nothing (any more). `ticket` is the number that we signed; None for one that we did not."""
+
+    def __init__(self, ticket: int | None) -> None:
+        super().__init__("This link does not work any more.")
+        self.ticket = ticket
+
+
 def ticket_link(ticket: Ticket, person: Person) -> str:
-    token = signing.dumps([ticket.pk, person.pk], salt=SALT)
+    """ "" for somebody who does not take part: it would open nothing."""
+    rounds = _rounds(ticket.pk, person.pk)
+    if not rounds:
+        return ""
+    token = signing.dumps([ticket.pk, person.pk, rounds[0][0]], salt=SALT)
     return settings.PUBLIC_URL + reverse("portal:link", args=[token])
 
 
-def read_link(token: str) -> tuple[Ticket, Person]:
-    """The ticket and its reader. Http404 for a link that is forged, too old, or not theirs any more."""
+def works_until(made: datetime | None = None) -> datetime:
+    """Until when a link holds that was made then, or is made now."""
+    return (made or timezone.now()) + timedelta(days=settings.TICKET_LINK_DAYS)
+
+
+def read_link(token: str) -> Link:
+    """Raises Ended for a link that is forged, too old, was ended, or is not theirs any more."""
+    signer = signing.TimestampSigner(salt=SALT)
     try:
-        ticket, person = signing.loads(token, salt=SALT, max_age=timedelta(days=settings.TICKET_LINK_DAYS))
-    except signing.BadSignature:
-        raise Http404 from None
+        ticket, person, made_in = signer.unsign_object(token)
+        until = works_until(datetime.fromtimestamp(signing.b62_decode(token.split(":")[-2]), tz=UTC))
+    except (signing.BadSignature, ValueError):
+        raise Ended(None) from None
     reader = Person.objects.filter(pk=person, is_active=True, role=Person.Role.USER).first()
-    if reader is None:
-        raise Http404
-    return access.ticket(reader, ticket), reader
+    if reader is None or timezone.now() >= until or _rounds(ticket, person) != [(made_in,)]:
+        raise Ended(ticket)
+    try:
+        return Link(access.ticket(reader, ticket), reader, until)
+    except Http404:
+        raise Ended(ticket) from None
+
+
+_rounds = Prepared(
+    lambda ticket, person: Participant.objects.filter(ticket=ticket, person=person).values_list("link_round")
+)

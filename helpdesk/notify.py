@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from helpdesk import access, alerts, participants, people, wording
 from helpdesk.kinds import KINDS, Kind, To
-from helpdesk.links import ticket_link
+from helpdesk.links import ticket_link, works_until
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
 from helpdesk.wire import Unwritable, ascii_domain
 from inbound.models import InboundMail, Mailbox
@@ -243,9 +243,11 @@ def _queue(
     what, person = KINDS[kind], reader.person
     if person is not None and what.can_mute and kind in person.muted:
         return None
-    links = {"staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])} if ticket else {}
-    if ticket and person and what.to is To.CUSTOMER:
-        links["link"] = ticket_link(ticket, person)
+    links: dict[str, Any] = (
+        {"staff_url": settings.PUBLIC_URL + reverse("admin:ticket", args=[ticket.pk])} if ticket else {}
+    )
+    if ticket and person and what.to is To.CUSTOMER and (link := ticket_link(ticket, person)):
+        links |= {"link": link, "link_until": works_until()}
     said = wording.render(
         kind, {"ticket": ticket, "person": person, "mailbox": mailbox, **links, **context}, mailbox=mailbox,
         language=language or language_of(person, mailbox),

@@ -95,11 +95,14 @@ def _message(context: Mapping[str, Any]) -> str:
     return shown(comment) if comment is not None else ""
 
 
-def _when(context: Mapping[str, Any]) -> str:
-    at = context.get("answer_by")
-    if not at:
-        return ""
-    return f"{date_format(timezone.localtime(at), 'DATETIME_FORMAT')} ({timezone.localtime(at).tzname()})"
+def _when(name: str) -> Any:
+    def read(context: Mapping[str, Any]) -> str:
+        at = context.get(name)
+        if not at:
+            return ""
+        return f"{date_format(timezone.localtime(at), 'DATETIME_FORMAT')} ({timezone.localtime(at).tzname()})"
+
+    return read
 
 
 def _of(name: str, attribute: str = "") -> Any:
@@ -120,7 +123,8 @@ PLACEHOLDERS = {
     "agent": _of("agent"),
     "message": _message,
     "link": _of("link"),
-    "answer_by": _when,
+    "link_until": _when("link_until"),
+    "answer_by": _when("answer_by"),
     "code": _of("code"),
     "signature": _of("signature"),
 }

@@ -23,6 +23,7 @@ from helpdesk.actions.opening import open_ticket
 from helpdesk.actions.people import (
     add_participant,
     choose_mail,
+    end_links,
     known_or_new,
     let_take_part,
     people_for,
@@ -51,6 +52,7 @@ __all__ = [
     "delete_ticket",
     "detach",
     "edit_comment",
+    "end_links",
     "hold",
     "known_or_new",
     "let_take_part",

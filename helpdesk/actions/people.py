@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from helpdesk import people
 from helpdesk.actions.common import Refused, record
@@ -137,6 +138,16 @@ def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool
     if removed:
         record(ticket, "participant-removed", actor, person=person.pk, name=str(person))
     return bool(removed)
+
+
+def end_links(ticket: Ticket, *, actor: Person, person: Person | None = None) -> None:
+    """The links in mail to that participant, or to all of them, open the ticket no more; later mail brings new ones."""
+    if not actor.is_staff and person != actor:
+        raise Refused("Customers end their own links.", is_permission=True)
+    rows = Participant.objects.filter(ticket=ticket, **{"person": person} if person else {})
+    with transaction.atomic():
+        if rows.update(link_round=F("link_round") + 1):
+            record(ticket, "links-ended", actor, to=str(person) if person else "everybody")
 
 
 def set_away(person: Person, is_away: bool, *, actor: Person) -> None:

@@ -14,6 +14,13 @@ class TokenFamily(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="token_families")
+    pin = models.ForeignKey(
+        "helpdesk.SupportPin",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        help_text="What signed in, if one did.",
+    )
     current = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)

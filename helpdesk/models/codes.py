@@ -36,6 +36,13 @@ class SupportPin(models.Model):
     person = models.ForeignKey("helpdesk.Person", on_delete=models.CASCADE, related_name="pins")
     pin_hmac = models.CharField(max_length=64, unique=True)
     issued_by = models.ForeignKey("helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+")
+    ticket = models.ForeignKey(
+        "helpdesk.Ticket",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="On whose page it was issued.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)

@@ -19,6 +19,7 @@ class Participant(models.Model):
     address = AddressField(
         blank=True, help_text="The one of their addresses that they last wrote from; empty: the main one."
     )
+    link_round = models.PositiveIntegerField(default=0, help_text="How often the links in mail to them were ended.")
     created_at = models.DateTimeField(default=timezone.now)
 
     reply_to: str  # where answers go, as `helpdesk.participants.readers` fills it in

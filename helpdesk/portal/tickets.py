@@ -1,12 +1,13 @@
-"""A customer's tickets: the list, the conversation, a new one, and the link from a mail, which only reads."""
+"""A customer's tickets: the list, the conversation, and a new one."""
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,7 +19,6 @@ from helpdesk import access, actions, throttle
 from helpdesk.actions import Refused
 from helpdesk.downloads import NotGivenOut, download
 from helpdesk.kinds import To, muteable
-from helpdesk.links import read_link
 from helpdesk.middleware import policy
 from helpdesk.models import Attachment, Category, Comment, CustomField, Person, Ticket
 from helpdesk.portal.forms import GuestForm, TicketForm
@@ -50,7 +50,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 @customers_only
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
-    return _conversation(request, access.ticket(request.user, pk), request.user, token="")
+    return conversation(request, access.ticket(request.user, pk), request.user)
 
 
 @require_POST
@@ -95,6 +95,15 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Your request is closed."))
     except Refused as why:
         messages.error(request, str(why))
+    return redirect("portal:ticket", pk)
+
+
+@require_POST
+@customers_only
+def end_links(request: HttpRequest, pk: int) -> HttpResponse:
+    """The links in mail to them open the ticket no more."""
+    actions.end_links(access.ticket(request.user, pk), actor=_customer(request), person=_customer(request))
+    messages.success(request, _("The links that we mailed to you for this request do not work any more."))
     return redirect("portal:ticket", pk)
 
 
@@ -160,55 +169,23 @@ def me(request: HttpRequest) -> HttpResponse:
 @require_GET
 @customers_only
 def file(request: HttpRequest, pk: int) -> HttpResponse:
-    return _file(request, access.attachment(request.user, pk))
+    return file_of(request, access.attachment(request.user, pk))
 
 
 @require_GET
 @xframe_options_sameorigin
 @customers_only
 def comment_html(request: HttpRequest, pk: int) -> HttpResponse:
-    return _html(request, access.comment(request.user, pk), lambda file: reverse("portal:file", args=[file]))
+    return html_of(request, access.comment(request.user, pk), lambda file: reverse("portal:file", args=[file]))
 
 
-# --- By the link in a mail: to read, and nothing else
-
-
-@never_cache
-@require_GET
-def link(request: HttpRequest, token: str) -> HttpResponse:
-    found, reader = read_link(token)
-    if request.user.is_authenticated and request.user == reader:
-        return redirect("portal:ticket", found.pk)
-    response = _conversation(request, found, reader, token=token)
-    # The address is the key: it must not go along to other sites.
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    return response
-
-
-@require_GET
-def link_file(request: HttpRequest, token: str, pk: int) -> HttpResponse:
-    found, reader = read_link(token)
-    item = access.attachment(reader, pk)
-    if item.comment.ticket_id != found.pk:
-        raise Http404
-    return _file(request, item)
-
-
-@require_GET
-@xframe_options_sameorigin
-def link_comment_html(request: HttpRequest, token: str, pk: int) -> HttpResponse:
-    found, reader = read_link(token)
-    comment = access.comment(reader, pk)
-    if comment.ticket_id != found.pk:
-        raise Http404
-    return _html(request, comment, lambda file: reverse("portal:link_file", args=[token, file]))
-
-
-def _conversation(request: HttpRequest, found: Ticket, reader: Any, *, token: str) -> HttpResponse:
+def conversation(
+    request: HttpRequest, found: Ticket, reader: Any, *, token: str = "", until: datetime | None = None
+) -> HttpResponse:  # fmt: skip
+    """The ticket's page; with the `token` of a link to read alone, `until` it ends."""
     context = {
         "title": found.subject, "ticket": found, "comments": list(access.comments(reader, found)), "token": token,
-        "reader": reader, "draft": request.session.pop(f"portal-draft-{found.pk}", "") if not token else "",
+        "until": until, "reader": reader, "draft": request.session.pop(f"portal-draft-{found.pk}", "") if not token else "",
         "rating": getattr(found, "rating", None), "types": settings.ATTACHMENT_TYPES,
         "megabytes": settings.ATTACHMENT_MAX_BYTES // 10**6,
         "can_rate": found.status in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED)
@@ -219,14 +196,14 @@ def _conversation(request: HttpRequest, found: Ticket, reader: Any, *, token: st
     return render(request, "portal/ticket.html", context)
 
 
-def _file(request: HttpRequest, item: Attachment) -> HttpResponse:
+def file_of(request: HttpRequest, item: Attachment) -> HttpResponse:
     try:
         return download(item, unscanned="unscanned" in request.GET)  # type: ignore[return-value]
     except NotGivenOut:
         return render(request, "portal/file.html", {"title": item.name, "item": item}, status=403)
 
 
-def _html(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) -> HttpResponse:
+def html_of(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) -> HttpResponse:
     """A comment's HTML as a document of its own, for a frame: no script, no images from elsewhere."""
     cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from helpdesk.portal import signing_in, tickets
+from helpdesk.portal import links, signing_in, tickets
 
 app_name = "portal"
 urlpatterns = [
@@ -18,9 +18,10 @@ urlpatterns = [
     path("tickets/<int:pk>/reply/", tickets.reply, name="reply"),
     path("tickets/<int:pk>/rate/", tickets.rate, name="rate"),
     path("tickets/<int:pk>/withdraw/", tickets.withdraw, name="withdraw"),
+    path("tickets/<int:pk>/links/", tickets.end_links, name="end_links"),
     path("files/<int:pk>/", tickets.file, name="file"),
     path("comments/<int:pk>/", tickets.comment_html, name="comment_html"),
-    path("link/<str:token>/", tickets.link, name="link"),
-    path("link/<str:token>/files/<int:pk>/", tickets.link_file, name="link_file"),
-    path("link/<str:token>/comments/<int:pk>/", tickets.link_comment_html, name="link_comment_html"),
+    path("link/<str:token>/", links.ticket, name="link"),
+    path("link/<str:token>/files/<int:pk>/", links.file, name="link_file"),
+    path("link/<str:token>/comments/<int:pk>/", links.comment_html, name="link_comment_html"),
 ]

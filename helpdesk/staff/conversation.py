@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
@@ -64,6 +65,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "suppressed": access.suppressed(found),
         "is_watching": found.watchers.filter(person=request.user).exists(),
         "watchers": [row.person for row in found.watchers.select_related("person").order_by("id")],
+        "link_days": settings.TICKET_LINK_DAYS,
         "pin": request.session.pop(f"pin-{pk}", ""),
         "can_enter": found.requester.is_active and not found.requester.is_staff and can_be_written_to(found.requester),
         "has_address": can_be_written_to(found.requester),
@@ -237,6 +239,16 @@ def lift(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(
             request, f"Mail goes to {address} again." + (f" {sent} kept-back answers go out." if sent else "")
         )
+    return _back(found)
+
+
+@require_POST
+def end_links(request: HttpRequest, pk: int) -> HttpResponse:
+    """The links in mail to the participants open the ticket no more."""
+    assert access.is_staff(request.user)
+    found = access.ticket(request.user, pk)
+    actions.end_links(found, actor=request.user)
+    messages.success(request, "The links in mail that has gone out for this ticket open it no more.")
     return _back(found)
 
 

@@ -33,6 +33,7 @@ class StaffSite(UnfoldAdminSite):
             page("tickets/<int:pk>/spam/", conversation.spam, "ticket_spam"),
             page("tickets/<int:pk>/watch/", conversation.watch, "ticket_watch"),
             page("tickets/<int:pk>/lift/", conversation.lift, "ticket_lift"),
+            page("tickets/<int:pk>/links/", conversation.end_links, "ticket_links"),
             page("tickets/<int:pk>/pin/", conversation.pin, "ticket_pin"),
             page("comments/<int:pk>/take-back/", conversation.take_back, "comment_take_back"),
             # For staff who forgot their password: no sign-in before these.

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods
 
-from helpdesk import access, markdown, notify, wording
+from helpdesk import access, links, markdown, notify, wording
 from helpdesk.kinds import KINDS
 from helpdesk.middleware import policy
 from helpdesk.models import Comment, MailTemplate, Person, Ticket
@@ -55,6 +55,6 @@ def sample(mailbox: Mailbox, me: Person) -> dict[str, object]:
     return {
         "ticket": ticket, "person": customer, "mailbox": mailbox, "comment": answer, "earlier": earlier,
         "agent": wording.agent_name(mailbox, me), "signature": wording.signature(mailbox, me), "code": "123456",
-        "answer_by": timezone.now() + timedelta(hours=4), "language": "en",
+        "link_until": links.works_until(), "answer_by": timezone.now() + timedelta(hours=4), "language": "en",
         "link": "https://support.example.com/portal/tickets/1042/",
     }  # fmt: skip

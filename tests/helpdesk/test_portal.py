@@ -1,21 +1,30 @@
 """The customers' pages, also from the side of whoever must not get in."""
 
+import html
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.core import mail as django_mail
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from helpdesk import actions
 from helpdesk.actions import Content, codes
+from helpdesk.history import describe
 from helpdesk.links import ticket_link
-from helpdesk.models import Comment, OutboundMail, Participant, Person, Ticket
+from helpdesk.models import Comment, MailTemplate, OutboundMail, Participant, Person, Ticket
 from inbound.secrets import unseal
 from tests.mail import agent, customer, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
+WITH_FILE = (
+    b"From: cleo@example.net\nSubject: x\nContent-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: text/html\n\n"
+    b"<p>hi</p>\n--o\nContent-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nmine\n--o--\n"
+)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 
 
@@ -219,3 +228,112 @@ def test_somebody_elses_address_cannot_be_taken(client) -> None:
     cleo.refresh_from_db()
     dan.refresh_from_db()
     assert (cleo.email, dan.email) == ("cleo@example.net", "dan@example.net")
+
+
+# --- The link in a mail
+
+
+def link_of(ticket: Ticket, kind: str = "reply") -> str:
+    """The path in the newest mail of that kind."""
+    mail = OutboundMail.objects.filter(ticket=ticket, kind=kind).order_by("-pk")[0]
+    found = re.search(r"https?://[^/\s]+(/portal/link/\S+)", mail.text)
+    assert found is not None
+    assert found[1] in mail.html
+    return found[1]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+@pytest.mark.parametrize("kind", ["acknowledgement", "reply", "status_changed"])
+def test_the_mail_and_the_page_say_until_when_the_link_works(client, settings, kind: str, language: str) -> None:
+    settings.TICKET_LINK_DAYS = 12
+    actions.choose_mail(customer(), muted=[], language=language)
+    ticket = a_ticket()
+    actions.reply(ticket, Content(text="Turn it off"), actor=agent())
+    actions.set_status(ticket, "resolved", actor=agent())
+    with translation.override(language):
+        until = date_format(timezone.localtime() + timedelta(days=12), "DATE_FORMAT")
+    mail = OutboundMail.objects.get(kind=kind)
+    assert until in mail.text
+    assert until in html.unescape(mail.html)
+    page = client.get(link_of(ticket, kind), headers={"accept-language": language}).content.decode()
+    assert until in html.unescape(page)
+
+
+def test_a_mailboxes_own_text_can_say_until_when_the_link_works(settings) -> None:
+    MailTemplate.objects.create(
+        mailbox=mailbox(), kind="reply", subject="Re", body="{{message}} {{link}} till {{link_until}}"
+    )
+    ticket = a_ticket()
+    actions.reply(ticket, Content(text="Turn it off"), actor=agent())
+    until = date_format(timezone.localtime() + timedelta(days=settings.TICKET_LINK_DAYS), "DATE_FORMAT")
+    assert f"till {until}" in OutboundMail.objects.get(kind="reply").text
+
+
+@pytest.mark.parametrize("who", ["customer", "staff"])
+def test_links_are_ended_by_the_customer_for_themselves_and_by_staff_for_all(client, who: str) -> None:
+    ticket, dan = a_ticket(), customer("dan@example.net", "Dan")
+    actions.add_participant(ticket, dan, "cc", source="agent", actor=agent())
+    elsewhere = a_ticket()
+    links = {name: path(ticket_link(row, person)) for name, row, person in (
+        ("cleo's", ticket, customer()), ("dan's", ticket, dan), ("another ticket's", elsewhere, customer()))}  # fmt: skip
+    assert [client.get(link).status_code for link in links.values()] == [200] * 3
+    client.force_login(customer() if who == "customer" else agent(), backend="helpdesk.auth.EmailBackend")
+    where = f"/portal/tickets/{ticket.pk}/" if who == "customer" else f"/admin/tickets/{ticket.pk}/"
+    assert f'action="{where}links/"' in client.get(where).content.decode()
+    assert client.get(where + "links/").status_code == 405
+    assert client.post(where + "links/").status_code == 302
+    client.logout()
+    works = {name for name, link in links.items() if client.get(link).status_code == 200}
+    assert works == {"another ticket's"} | ({"dan's"} if who == "customer" else set())
+    assert client.get(path(ticket_link(ticket, customer()))).status_code == 200  # the next mail's
+    event = ticket.events.get(kind="links-ended")
+    assert str(event.actor) == ("Cleo" if who == "customer" else "Ada")
+    assert "ended" in describe(event)
+
+
+def test_nobody_else_ends_links(client) -> None:
+    ticket = a_ticket()
+    link = path(ticket_link(ticket, customer()))
+    for person, where in (
+        (customer("dan@example.net", "Dan"), "portal"), (customer(), "admin"), (None, "portal"), (None, "admin"),
+    ):  # fmt: skip
+        client.logout()
+        if person:
+            client.force_login(person, backend="helpdesk.auth.EmailBackend")
+        assert client.post(f"/{where}/tickets/{ticket.pk}/links/").status_code in {302, 404}
+        client.logout()
+        assert client.get(link).status_code == 200, (person, where)
+
+
+@pytest.mark.parametrize("why", ["old", "ended", "forged"])
+def test_a_link_that_does_not_work_leads_to_a_code(client, settings, why: str) -> None:
+    mailbox()
+    raw = ticket_of(receive(WITH_FILE))
+    link = path(ticket_link(raw, customer()))
+    comment = raw.comments.get()
+    others = [f"{link}files/{comment.attachments.get().pk}/", f"{link}comments/{comment.pk}/"]
+    assert [client.get(url).status_code for url in [link, *others]] == [200] * 3
+    if why == "old":
+        settings.TICKET_LINK_DAYS = -1
+    elif why == "ended":
+        actions.end_links(raw, actor=agent())
+    else:
+        others = [url.replace("/portal/link/", "/portal/link/x") for url in others]
+        link = link.replace("/portal/link/", "/portal/link/x")
+    for url in [link, *others]:
+        answer = client.get(url)
+        assert answer.status_code == 404
+        assert "does not work any more" in answer.content.decode()
+        assert "/portal/sign-in/" in answer.content.decode()
+        assert (f"next=/portal/tickets/{raw.pk}/" in answer.content.decode()) is (why != "forged")
+
+
+def test_whoever_gets_a_hidden_copy_is_given_no_link_that_opens_nothing() -> None:
+    ticket, dan = a_ticket(), customer("dan@example.net", "Dan")
+    actions.reply(ticket, Content(text="Turn it off"), actor=agent(), bcc=[dan])
+    assert "/portal/link/" in OutboundMail.objects.get(kind="reply", person=customer()).text
+    assert "/portal/link/" not in OutboundMail.objects.get(kind="reply", person=dan).text
+
+
+def path(link: str) -> str:
+    return link[link.index("/portal/") :]
