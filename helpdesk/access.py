@@ -49,14 +49,21 @@ def teams(viewer: Person) -> QuerySet[Team]:
 
 def tickets(viewer: Viewer) -> QuerySet[Ticket]:
     """Every ticket for staff (with AGENTS_SEE=teams, for agents their teams', nobody's, and their own); for a
-    customer those they take part in; none for anyone else."""
+    customer those they take part in, and of these, where a support PIN let them in, those that its issuer may see; none
+    for anyone else."""
     if sees_everything(viewer):
         return Ticket.objects.all()
     if is_staff(viewer):
         return Ticket.objects.filter(Q(team=None) | Q(team__in=teams(viewer).values("pk")) | Q(assignee=viewer))
     if isinstance(viewer, Person) and viewer.is_active:
         mine = Participant.objects.filter(ticket=OuterRef("pk"), person=viewer)
-        return Ticket.objects.filter(Exists(mine), is_spam=False)
+        theirs = Ticket.objects.filter(Exists(mine), is_spam=False)
+        if viewer.let_in_by is not None:
+            # Whoever issued the PIN may be the one who entered it.
+            issuer = viewer.let_in_by.issued_by or AnonymousUser()
+            if not sees_everything(issuer):
+                return theirs.filter(pk__in=tickets(issuer).order_by().values("pk"))
+        return theirs
     return Ticket.objects.none()
 
 

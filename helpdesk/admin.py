@@ -32,6 +32,7 @@ from helpdesk.models import (
     PersonAddress,
     SLAPolicy,
     SLAStep,
+    SupportPin,
     Suppression,
     Team,
     TrustedWay,
@@ -385,6 +386,18 @@ class CategoryAdmin(ModelAdmin):  # type: ignore[misc]
 class BlockedSenderAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ["pattern", "note", "created_at"]
     search_fields = ["pattern"]
+
+
+@admin.register(SupportPin)
+class SupportPinAdmin(LargeTableAdmin):
+    """Who could come in as whom, and has: to be read."""
+
+    list_display = ["created_at", "issued_by", "person", "ticket", "used_at", "used_from", "revoked_at"]
+    list_display_links = None
+    list_select_related = ["issued_by", "person", "ticket"]
+    search_fields = ["=person__email", "=issued_by__email"]
+    search_help_text = "A whole address: the customer's, or the agent's."
+    fields = ["person", "issued_by", "ticket", "created_at", "expires_at", "used_at", "used_from", "revoked_at"]
 
 
 class AddressInline(TabularInline):  # type: ignore[misc]

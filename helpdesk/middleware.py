@@ -1,7 +1,14 @@
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+
+from helpdesk.actions import pins
+from helpdesk.models import Person
+
+PIN_OF_SESSION = "pin"
 
 # Alpine, which the staff pages' look is built on, evaluates expressions in attributes: 'unsafe-eval'.
 # No inline script runs anywhere; images come from here alone unless a page says otherwise.
@@ -23,6 +30,21 @@ def policy(**changes: str) -> str:
     """The Content-Security-Policy, with directives changed: policy(img_src="'self' https:")."""
     directives = {**POLICY, **{name.replace("_", "-"): value for name, value in changes.items()}}
     return "; ".join(f"{name} {value}".strip() for name, value in directives.items())
+
+
+def let_in_by_pin(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A session that a support PIN opened shows what the PIN's issuer may see, and is over when the PIN was ended."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and (pk := request.session.get(PIN_OF_SESSION)):
+            pin = pins.still_lets_in(pk)
+            if pin is None:
+                logout(request)
+            elif isinstance(request.user, Person):
+                request.user.let_in_by = pin
+        return get_response(request)
+
+    return middleware
 
 
 def content_security_policy(

@@ -19,7 +19,7 @@ from django.utils import timezone
 from helpdesk import access, alerts, participants, people, wording
 from helpdesk.kinds import KINDS, Kind, To
 from helpdesk.links import ticket_link, works_until
-from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Suppression, Ticket
+from helpdesk.models import Comment, MessageRef, OutboundMail, Person, SupportPin, Suppression, Ticket
 from helpdesk.wire import Unwritable, ascii_domain
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
@@ -193,6 +193,16 @@ def password_reset(person: Person, link: str, mailbox: Mailbox, *, expires_at: d
     )  # fmt: skip
 
 
+def pin_issued(pin: SupportPin, mailbox: Mailbox, link: str) -> None:
+    """To the customer, without the PIN: an agent has made one. The link ends it."""
+    _tell_of_pin("pin_issued", pin, mailbox, link)
+
+
+def pin_used(pin: SupportPin, mailbox: Mailbox, link: str) -> None:
+    """To the customer: somebody is signed in as them. The link signs them out."""
+    _tell_of_pin("pin_used", pin, mailbox, link)
+
+
 def test_mail(person: Person, mailbox: Mailbox, said: wording.Words) -> None:
     """A mailbox's own text with sample values, to the admin who wrote it."""
     _save(
@@ -203,6 +213,15 @@ def test_mail(person: Person, mailbox: Mailbox, said: wording.Words) -> None:
         ),
         "tasks.outbound.deliver",
     )  # fmt: skip
+
+
+def _tell_of_pin(kind: str, pin: SupportPin, mailbox: Mailbox, link: str) -> None:
+    """On no ticket: an answer to it is a new one, and does not wait with the agent whom it may be about."""
+    agent = wording.agent_name(mailbox, pin.issued_by) or mailbox.name or mailbox.address
+    context = {
+        "agent": agent, "issued_at": pin.created_at, "valid_until": pin.expires_at, "used_at": pin.used_at, "link": link,
+    }  # fmt: skip
+    _queue(kind, _reader(pin.person), mailbox, None, None, parents=[], context=context)
 
 
 def _tell_staff(kind: str, person: Person, ticket: Ticket, comment: Comment | None, context: dict[str, Any]) -> None:
@@ -301,7 +320,8 @@ def _kept_back(kind: Kind, address: str) -> str:
     if _suppressed(address):
         return SUPPRESSED
     # What staff get follows from people's work, not from mail that comes in: it can't make a loop.
-    if kind.is_automatic and not kind.is_secret and kind.to is To.CUSTOMER and _over_cap(address):
+    # Nor does what a customer must know, which a code or a PIN brings about.
+    if kind.is_automatic and kind.can_mute and kind.to is To.CUSTOMER and _over_cap(address):
         return "too many automatic mails"
     return ""
 

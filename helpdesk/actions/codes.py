@@ -1,4 +1,4 @@
-"""One-time codes and support PINs: issuing them, and taking them. Both let in customers only, never staff."""
+"""One-time codes: sending them, and taking them. They let in customers only, never staff."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from helpdesk import notify, people, throttle
 from helpdesk.actions.common import Refused
-from helpdesk.models import EmailCode, Person, SupportPin
+from helpdesk.models import EmailCode, Person
 from inbound.models import Mailbox
 
 VALID = timedelta(minutes=10)
@@ -21,10 +21,6 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 # A six-digit code is guessed with a chance of one in a million a try. What an address bears in a month
 # keeps the odds below one in twenty thousand, however patient or numerous the guessers are.
 FAILURES_A_DAY, FAILURES_A_MONTH = 10, 40
-# Crockford's base32: no I, L, O, U; what people misread is read as what was meant.
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-PIN_LENGTH = 12
-PIN_FAILURES = 1000  # an hour, all clients together
 
 
 def send_code(purpose: str, address: str, *, client: str, subject: str = "", language: str = "") -> None:
@@ -95,51 +91,9 @@ def is_code(row: EmailCode, digits: str) -> bool:
     return hmac.compare_digest(_code_hash(row.pk, digits), row.code_hash)
 
 
-def issue_pin(person: Person, *, actor: Person, valid: timedelta = DAY) -> str:
-    """A new PIN for a customer, to be shown this once: XXXX-XXXX-XXXX. Earlier ones of theirs end."""
-    if not actor.is_staff:
-        raise Refused("Only staff issue PINs.")
-    if not _may_enter(person) or not people.can_be_written_to(person):
-        raise Refused("A PIN signs in customers whose account is active, and nobody else.", "person")
-    pin = "".join(secrets.choice(ALPHABET) for _ in range(PIN_LENGTH))
-    with transaction.atomic():
-        now = timezone.now()
-        SupportPin.objects.filter(person=person, used_at=None, revoked_at=None).update(revoked_at=now)
-        SupportPin.objects.create(person=person, pin_hmac=_pin_hmac(pin), issued_by=actor, expires_at=now + valid)
-    return "-".join(pin[start : start + 4] for start in range(0, PIN_LENGTH, 4))
-
-
-def take_pin(pin: str, *, client: str) -> Person:
-    """The customer whose PIN that is; it is used up in the caller's transaction, or in one of its own.
-
-    Refused in the same words whatever is wrong with it. Raises Throttled.
-    """
-    from_client = f"pin-failed-from {throttle.client_key(client)}"
-    throttle.check(from_client, 10, timedelta(minutes=15))
-    throttle.check("pin-failed", PIN_FAILURES, HOUR)
-    row = SupportPin.objects.select_related("person").filter(pin_hmac=_pin_hmac(normal_pin(pin))).first()
-    if row is not None and _may_enter(row.person):
-        now = timezone.now()
-        free = SupportPin.objects.filter(pk=row.pk, used_at=None, revoked_at=None, expires_at__gt=now)
-        if free.update(used_at=now, used_from=client[:100]):
-            return row.person
-    throttle.count(from_client)
-    throttle.count("pin-failed")
-    raise Refused("This PIN is not right, or not valid any more.", "pin")
-
-
-def normal_pin(pin: str) -> str:
-    """What was meant: no spaces or hyphens, O for zero, I and L for one."""
-    return pin.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
-
-
 def _may_enter(person: Person | None) -> bool:
     return person is not None and person.is_active and person.role == Person.Role.USER
 
 
 def _code_hash(row: int, digits: str) -> str:
     return hmac.digest(settings.PIN_KEY.encode(), f"code {row} {digits}".encode(), hashlib.sha256).hex()
-
-
-def _pin_hmac(pin: str) -> str:
-    return hmac.digest(settings.PIN_KEY.encode(), f"pin {pin}".encode(), hashlib.sha256).hex()

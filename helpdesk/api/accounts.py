@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from helpdesk import actions, people, resets, throttle
-from helpdesk.actions import Refused, codes
+from helpdesk.actions import Refused, codes, pins
 from helpdesk.api import tokens
 from helpdesk.api.idempotency import creates
 from helpdesk.api.schema import example
@@ -234,7 +234,7 @@ class PinLogin(Open):
         given = read(Pin, request)["pin"]
         with transaction.atomic():
             try:
-                person = codes.take_pin(given, client=client(request))
+                person = pins.take_pin(given, client=client(request))
             except Refused:
                 refused = True
             else:

@@ -1,7 +1,8 @@
 """Signing in with JSON Web Tokens: an access token for minutes, a refresh token for days, one family a sign-in.
 
 A refresh token works once and gives the next one. One that turns up again ends its whole family, and so do
-signing out, a new password, another role and a switched-off account: access tokens of that family too.
+signing out, a new password, another role, a switched-off account and the end of the support PIN that signed in: access
+tokens of that family too.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from helpdesk.models import Person, TokenFamily
 def issue(person: Person) -> dict[str, str]:
     """A new family's first pair: {access, refresh}."""
     lifetime = timedelta(days=settings.JWT_REFRESH_DAYS)
-    family = TokenFamily(person=person, expires_at=timezone.now() + lifetime)
+    family = TokenFamily(person=person, pin=person.let_in_by, expires_at=timezone.now() + lifetime)
     pair, jti = _pair(person, family)
     family.current = jti
     family.save(force_insert=True)
@@ -103,11 +104,14 @@ def _family(read: Any) -> TokenFamily:
         pk = uuid.UUID(str(read["family"]))
     except (KeyError, ValueError):
         raise InvalidToken("Token is invalid or expired") from None
-    family = TokenFamily.objects.select_related("person").filter(pk=pk, revoked_at=None).first()
-    if family is None or not family.person.is_active or str(family.person_id) != str(read.get("user_id")):
+    family = TokenFamily.objects.select_related("person", "pin__issued_by").filter(pk=pk, revoked_at=None).first()
+    if family is None or (family.pin is not None and family.pin.revoked_at is not None):
+        raise InvalidToken("Token is invalid or expired")
+    if not family.person.is_active or str(family.person_id) != str(read.get("user_id")):
         raise InvalidToken("Token is invalid or expired")
     if not hmac.compare_digest(str(read.get("stamp", "")), _stamp(family.person)):
         raise InvalidToken("Token is invalid or expired")
+    family.person.let_in_by = family.pin
     return family
 
 

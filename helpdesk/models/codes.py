@@ -50,6 +50,7 @@ class SupportPin(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "support PIN"
         indexes = [models.Index(fields=["person", "-id"], name="supportpin_person")]
 
     def __str__(self) -> str:

@@ -1,12 +1,16 @@
 """People: customers, agents and admins are one table, told apart by `role`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from inbound.fields import AddressField
+
+if TYPE_CHECKING:
+    from helpdesk.models.codes import SupportPin
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -59,6 +63,9 @@ class Person(AbstractBaseUser):
 
     objects = PersonManager()
 
+    # The support PIN by which this request came in, if one did: they see what its issuer may see (helpdesk.access).
+    let_in_by: "SupportPin | None" = None
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS = []
@@ -82,6 +89,13 @@ class Person(AbstractBaseUser):
     @property
     def is_superuser(self) -> bool:
         return self.is_active and self.role == self.Role.ADMIN
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Another role ends every session, as a new password does: who came in as a customer, by a code or a PIN, does not
+        become staff without the password."""
+        return salted_hmac(
+            "helpdesk session", f"{self.password}\0{self.role}", secret=secret, algorithm="sha256"
+        ).hexdigest()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Configuration is for admins; what agents may do is decided in helpdesk.access."""

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import login, logout, views
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -17,7 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from helpdesk import access, actions, resets, throttle
-from helpdesk.actions import Refused, codes
+from helpdesk.actions import Refused, codes, pins
+from helpdesk.middleware import PIN_OF_SESSION
 from helpdesk.models import EmailCode, Person
 
 BACKEND = "helpdesk.auth.EmailBackend"
@@ -100,7 +101,7 @@ def enter_pin(request: HttpRequest) -> HttpResponse:
     error = ""
     if request.method == "POST":
         try:
-            person = codes.take_pin(request.POST.get("pin", "")[:40], client=_client(request))
+            person = pins.take_pin(request.POST.get("pin", "")[:40], client=_client(request))
         except Refused:
             error = _("This PIN is not right, or not valid any more.")
         except throttle.Throttled:
@@ -108,6 +109,20 @@ def enter_pin(request: HttpRequest) -> HttpResponse:
         else:
             return _let_in(request, person)
     return render(request, "portal/enter_pin.html", {"error": error, "title": _("Sign in with a PIN")})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def end_pin(request: HttpRequest, token: str) -> HttpResponse:
+    """From the mail that tells of a PIN. GET asks, POST does it: those who fetch every link in a mail end nothing."""
+    pin = pins.pin_to_end(token)
+    if pin is None:
+        raise Http404
+    if request.method == "POST":
+        pins.end_pin(pin)
+        pin.refresh_from_db()
+    context = {"title": _("End the PIN"), "pin": pin, "is_over": pin.revoked_at is not None}
+    return render(request, "portal/end_pin.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -161,6 +176,8 @@ def _let_in(request: HttpRequest, person: Person | None) -> HttpResponse:
     assert person is not None
     wanted = request.session.get("portal-next", "")
     login(request, person, backend=BACKEND)
+    # Not what an earlier sign-in of theirs has left in the session.
+    request.session[PIN_OF_SESSION] = person.let_in_by.pk if person.let_in_by else None
     request.session.pop("portal-address", None)
     request.session.pop("portal-next", None)
     return redirect(wanted or "portal:tickets")

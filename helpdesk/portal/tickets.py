@@ -123,7 +123,9 @@ def new(request: HttpRequest) -> HttpResponse:
             if signed_in:
                 me = _customer(request)
                 opened = open_for(me, me, given, files, via=Comment.Via.PORTAL, priority=given["priority"])
-                return redirect("portal:ticket", opened.pk)
+                # Who came in by a PIN may open what its issuer does not see.
+                is_seen = access.tickets(me).contains(opened)
+                return redirect("portal:ticket", opened.pk) if is_seen else redirect("portal:thanks")
             throttle_guest(given["email"], client=str(request.META.get("REMOTE_ADDR", "")))
             guest_ticket(given, files, via=Comment.Via.PORTAL)
             return redirect("portal:thanks")

@@ -8,6 +8,7 @@ urlpatterns = [
     path("sign-in/", signing_in.sign_in, name="sign_in"),
     path("sign-in/code/", signing_in.enter_code, name="enter_code"),
     path("sign-in/pin/", signing_in.enter_pin, name="enter_pin"),
+    path("pin/<str:token>/", signing_in.end_pin, name="end_pin"),
     path("sign-out/", signing_in.sign_out, name="sign_out"),
     path("password/<uidb64>/<token>/", signing_in.NewPassword.as_view(), name="password"),
     path("new/", tickets.new, name="new"),

@@ -17,7 +17,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, actions
-from helpdesk.actions import Content, File, codes, suppression
+from helpdesk.actions import Content, File, pins, suppression
 from helpdesk.files import discard
 from helpdesk.history import lines
 from helpdesk.middleware import policy
@@ -67,7 +67,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "watchers": [row.person for row in found.watchers.select_related("person").order_by("id")],
         "link_days": settings.TICKET_LINK_DAYS,
         "pin": request.session.pop(f"pin-{pk}", ""),
-        "can_enter": found.requester.is_active and not found.requester.is_staff and can_be_written_to(found.requester),
+        "can_enter": pins.may_have_pin(found.requester),
         "has_address": can_be_written_to(found.requester),
     }
     return render(request, "staff/ticket.html", context)
@@ -258,8 +258,7 @@ def pin(request: HttpRequest, pk: int) -> HttpResponse:
     assert access.is_staff(request.user)
     found = access.ticket(request.user, pk)
     try:
-        request.session[f"pin-{pk}"] = codes.issue_pin(found.requester, actor=request.user)
-        actions.record(found, "pin-issued", request.user, name=str(found.requester))
+        request.session[f"pin-{pk}"] = pins.issue_pin(found.requester, actor=request.user, ticket=found)
     except actions.Refused as why:
         messages.error(request, str(why))
     return _back(found)

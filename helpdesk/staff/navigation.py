@@ -42,6 +42,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     _model("Business calendars", "calendar_month", "helpdesk_businesscalendar"),
                     _model("People", "person", "helpdesk_person"),
                     _model("Blocked senders", "block", "helpdesk_blockedsender"),
+                    _model("Support PINs", "pin", "helpdesk_supportpin"),
                     _model("Suppressed addresses", "unsubscribe", "helpdesk_suppression"),
                     _model("Trusted senders", "verified_user", "helpdesk_trustedway"),
                 ],

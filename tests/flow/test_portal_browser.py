@@ -27,7 +27,7 @@ PHONE = {"width": 390, "height": 844}
 IMPORTS = """
 import json
 from helpdesk import actions
-from helpdesk.actions import Content, codes
+from helpdesk.actions import Content, pins
 from helpdesk.models import *
 ada = Person.objects.filter(email="ada@example.com").first() or Person.objects.create_user(
     "ada@example.com", name="Ada", role=Person.Role.AGENT)
@@ -40,7 +40,7 @@ actions.set_status(ticket, "resolved", actor=ada)
 """
 PIN = """
 fay = actions.person_for("fay@example.net", "Fay")
-print(json.dumps({"pin": codes.issue_pin(fay, actor=ada)}))
+print(json.dumps({"pin": pins.issue_pin(fay, actor=ada)}))
 """
 # What makes pages hard: every kind of field, wide tables, long words, long names, and one of each state.
 HARD = """
@@ -66,7 +66,7 @@ for state in ("open", "pending", "resolved", "closed"):
         actions.rate(ticket, 4, "Good", actor=gus)
 token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{tokens.make_token(gus)}"
 print(json.dumps({
-    "pin": codes.issue_pin(gus, actor=ada), "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
+    "pin": pins.issue_pin(gus, actor=ada), "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",
     "tickets": list(Ticket.objects.filter(requester=gus).values_list("pk", flat=True))}))
 """

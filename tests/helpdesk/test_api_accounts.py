@@ -15,7 +15,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 
-from helpdesk.actions import codes
+from helpdesk.actions import pins
 from helpdesk.api import tokens
 from helpdesk.api.idempotency import fingerprint
 from helpdesk.models import (
@@ -454,9 +454,10 @@ def test_a_new_password_needs_the_old_one_and_must_be_good() -> None:
 
 
 def test_a_pin_signs_a_customer_in_once() -> None:
+    mailbox()
     cleo = customer()
     ticket = a_ticket()
-    pin = codes.issue_pin(cleo, actor=agent())
+    pin = pins.issue_pin(cleo, actor=agent())
     answer = Api()("POST", "/api/users/login/", {"pin": pin.lower().replace("-", " ")})
     assert set(answer.json()) == {"access", "refresh"}
     found = Api(token=answer.json()["access"])("GET", "/api/tickets/").json()["results"]
@@ -467,7 +468,8 @@ def test_a_pin_signs_a_customer_in_once() -> None:
 
 
 def test_a_pin_is_used_up_with_its_tokens_or_not_at_all(monkeypatch) -> None:
-    pin = codes.issue_pin(customer(), actor=agent())
+    mailbox()
+    pin = pins.issue_pin(customer(), actor=agent())
 
     def fail(person: Person) -> None:
         raise OperationalError("the disk is full")
@@ -482,7 +484,8 @@ def test_a_pin_is_used_up_with_its_tokens_or_not_at_all(monkeypatch) -> None:
 
 
 def test_wrong_pins_are_counted_and_stop_the_client() -> None:
-    pin = codes.issue_pin(customer(), actor=agent())
+    mailbox()
+    pin = pins.issue_pin(customer(), actor=agent())
     statuses = [Api()("POST", "/api/users/login/", {"pin": "0000-0000-0000"}).status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
     answer = Api()("POST", "/api/users/login/", {"pin": pin})

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from helpdesk import throttle
-from helpdesk.actions import Refused, codes
+from helpdesk.actions import Refused, codes, pins
 from helpdesk.models import Attempt, EmailCode, OutboundMail, Person, SupportPin
 from inbound.secrets import Unreadable, seal, unseal
 from tasks.codes import deliver, sweep
@@ -164,44 +164,46 @@ def test_a_code_is_not_sent_after_its_time_and_is_wiped(settings) -> None:
 
 
 def test_a_pin_signs_in_once_whatever_it_is_typed_like() -> None:
+    mailbox()
     cleo = customer()
-    pin = codes.issue_pin(cleo, actor=agent())
+    pin = pins.issue_pin(cleo, actor=agent())
     assert re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{4}-){2}[0-9A-HJKMNP-TV-Z]{4}", pin)
     assert pin.replace("-", "") not in serializers.serialize("json", SupportPin.objects.all())
     typed = pin.lower().replace("-", " ").replace("0", "o").replace("1", "l")
-    assert codes.take_pin(typed, client="192.0.2.1") == cleo
+    assert pins.take_pin(typed, client="192.0.2.1") == cleo
     with pytest.raises(Refused):
-        codes.take_pin(pin, client="192.0.2.1")
+        pins.take_pin(pin, client="192.0.2.1")
 
 
 def test_a_pin_ends_with_its_time_with_a_new_one_and_with_the_account() -> None:
+    mailbox()
     cleo, ada = customer(), agent()
-    first = codes.issue_pin(cleo, actor=ada)
-    second = codes.issue_pin(cleo, actor=ada)
+    first = pins.issue_pin(cleo, actor=ada)
+    second = pins.issue_pin(cleo, actor=ada)
     with pytest.raises(Refused):
-        codes.take_pin(first, client="192.0.2.1")
+        pins.take_pin(first, client="192.0.2.1")
     SupportPin.objects.update(expires_at=timezone.now())
     with pytest.raises(Refused):
-        codes.take_pin(second, client="192.0.2.1")
-    third = codes.issue_pin(cleo, actor=ada)
+        pins.take_pin(second, client="192.0.2.1")
+    third = pins.issue_pin(cleo, actor=ada)
     Person.objects.filter(pk=cleo.pk).update(role="agent")
     with pytest.raises(Refused):
-        codes.take_pin(third, client="192.0.2.1")
+        pins.take_pin(third, client="192.0.2.1")
 
 
 def test_pins_are_for_customers_and_from_staff_only() -> None:
     with pytest.raises(Refused):
-        codes.issue_pin(agent("Bob"), actor=agent())
+        pins.issue_pin(agent("Bob"), actor=agent())
     with pytest.raises(Refused):
-        codes.issue_pin(customer(), actor=customer("dan@example.net", "Dan"))
+        pins.issue_pin(customer(), actor=customer("dan@example.net", "Dan"))
 
 
 def test_guessing_pins_is_throttled_per_client_and_by_a_ceiling_on_all(monkeypatch) -> None:
-    monkeypatch.setattr(codes, "PIN_FAILURES", 25)
+    monkeypatch.setattr(pins, "PIN_FAILURES", 25)
     refused = 0
     for number in range(60):
         try:
-            codes.take_pin("0000-0000-0000", client=f"2001:db8::{number // 20}:{number}")  # one /64
+            pins.take_pin("0000-0000-0000", client=f"2001:db8::{number // 20}:{number}")  # one /64
         except throttle.Throttled:
             pass
         except Refused:
@@ -209,7 +211,7 @@ def test_guessing_pins_is_throttled_per_client_and_by_a_ceiling_on_all(monkeypat
     assert refused == 10
     for number in range(60):
         try:
-            codes.take_pin("0000-0000-0000", client=f"198.51.100.{number}")
+            pins.take_pin("0000-0000-0000", client=f"198.51.100.{number}")
         except throttle.Throttled:
             pass
         except Refused:

@@ -13,7 +13,7 @@ from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 from django.utils import timezone
 
 from helpdesk import actions, delivery, notify, wording
-from helpdesk.actions import Content, codes, outbox, watching
+from helpdesk.actions import Content, codes, outbox, pins, watching
 from helpdesk.compose import message
 from helpdesk.kinds import KINDS
 from helpdesk.models import OutboundMail, Person
@@ -82,6 +82,7 @@ def test_every_kind_of_mail_that_no_person_wrote_says_so_and_an_answer_does_not(
     watching.send_digests()
     actions.set_status(ticket, "resolved", actor=ada)
     codes.send_code("verify", "new@example.org", client="127.0.0.1")
+    pins.take_pin(pins.issue_pin(ticket.requester, actor=ada), client="127.0.0.1")
     notify.password_reset(ada, "https://example.com/x", box, expires_at=soon)
     notify.sla_warning(ticket, ada, "First answer", soon)
     notify.sla_breach(ticket, ada, "First answer", soon)

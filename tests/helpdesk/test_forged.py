@@ -4,7 +4,7 @@ bounced, take their address, or have us write without end."""
 import pytest
 
 from helpdesk import access, actions
-from helpdesk.actions import Content, codes
+from helpdesk.actions import Content, pins
 from helpdesk.models import Comment, OutboundMail, Participant, Person, Suppression, Team, Ticket
 from inbound import readers, store
 from inbound.addresses import bounce_address, own_mark
@@ -259,7 +259,7 @@ def test_who_names_nobody_is_somebody_else_each_time_and_has_no_way_in(client) -
     with pytest.raises(actions.Refused, match="Nobody here has an address"):
         actions.reply(tickets[0], Content(text="Hello Erna"), actor=agent())
     with pytest.raises(actions.Refused):
-        codes.issue_pin(tickets[0].requester, actor=agent())
+        pins.issue_pin(tickets[0].requester, actor=agent())
     client.force_login(agent())
     assert "names nobody" in client.get(f"/admin/tickets/{tickets[0].pk}/").content.decode()
     actions.add_participant(

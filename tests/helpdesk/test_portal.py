@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from helpdesk import actions
-from helpdesk.actions import Content, codes
+from helpdesk.actions import Content, pins
 from helpdesk.history import describe
 from helpdesk.links import ticket_link
 from helpdesk.models import Comment, MailTemplate, OutboundMail, Participant, Person, Ticket
@@ -75,7 +75,8 @@ def test_the_pages_say_the_same_to_known_and_unknown_addresses_and_staff_get_no_
 
 
 def test_a_pin_signs_in_once(client) -> None:
-    pin = codes.issue_pin(customer(), actor=agent())
+    mailbox()
+    pin = pins.issue_pin(customer(), actor=agent())
     assert client.post("/portal/sign-in/pin/", {"pin": pin}).url == "/portal/"
     client.logout()
     assert "not valid any more" in client.post("/portal/sign-in/pin/", {"pin": pin}).content.decode()

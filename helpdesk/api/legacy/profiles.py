@@ -67,7 +67,7 @@ class ProfileTickets(generics.ListAPIView):  # type: ignore[type-arg]
         )  # fmt: skip
         if given.get("tags"):
             actions.set_tags(ticket, given["tags"], actor=me)
-        return shown(access.ticket(me, ticket.pk), request, 201)
+        return shown(access.as_it_is(ticket), request, 201)
 
 
 class ProfileTicket(TicketDetail):
