@@ -161,7 +161,7 @@ class MailTemplateAdmin(ModelAdmin):  # type: ignore[misc]
             field.help_text = f"Markdown. The quoted history goes below by itself. Placeholders: {known}."
         return field
 
-    @action(description="Preview and test", icon="visibility")
+    @action(description="Preview and test", icon="visibility", permissions=["change"])
     def preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("admin:mail_text_preview", object_id)
 
@@ -302,7 +302,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
         cursor = self._cursor(row)
         return f"{cursor.noted_at:%Y-%m-%d}: {cursor.note}" if cursor and cursor.noted_at else ""
 
-    @action(description="Test the connection", icon="network_check")
+    @action(description="Test the connection", icon="network_check", permissions=["change"])
     def try_it(self, request: HttpRequest, object_id: int) -> HttpResponse:
         row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
         try:
@@ -311,7 +311,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
             messages.error(request, f"{type(error).__name__}: {error}")
         return redirect("admin:inbound_imapaccount_change", object_id)
 
-    @action(description="Look for what was never stored", icon="rule")
+    @action(description="Look for what was never stored", icon="rule", permissions=["change"])
     def compare(self, request: HttpRequest, object_id: int) -> HttpResponse:
         row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
         try:
