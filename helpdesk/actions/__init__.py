@@ -2,7 +2,7 @@
 
 from helpdesk.actions.accounts import ask_for_new_address, change_address, register, set_password, verified
 from helpdesk.actions.assigning import assign
-from helpdesk.actions.commenting import came_again, customer_comment, hold, note, reply, take_back
+from helpdesk.actions.commenting import came_again, customer_comment, hold, mentioned_in, note, reply, take_back
 from helpdesk.actions.common import Conflict, Refused, changing, record
 from helpdesk.actions.content import Content, File
 from helpdesk.actions.editing import (
@@ -57,6 +57,7 @@ __all__ = [
     "known_or_new",
     "let_take_part",
     "mark_spam",
+    "mentioned_in",
     "not_spam",
     "note",
     "open_ticket",

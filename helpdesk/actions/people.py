@@ -9,7 +9,7 @@ from django.db.models import F
 from helpdesk import people
 from helpdesk.actions.common import Refused, record
 from helpdesk.kinds import To, muteable
-from helpdesk.models import Comment, Participant, Person, PersonAddress, Ticket, Watcher
+from helpdesk.models import Comment, OutboundMail, Participant, Person, PersonAddress, Ticket, Watcher
 from helpdesk.models.person import STAFF_ROLES
 
 
@@ -131,13 +131,17 @@ def join(other: Person, person: Person, *, known_by: Comment) -> None:
 
 
 def remove_participant(ticket: Ticket, person: Person, *, actor: Person) -> bool:
-    """The requester stays; everyone else can be taken off."""
-    removed, _ = (
-        Participant.objects.filter(ticket=ticket, person=person).exclude(role=Participant.Role.REQUESTER).delete()
-    )
-    if removed:
+    """The requester stays; everyone else can be taken off, and what still waits to be sent to them is not."""
+    with transaction.atomic():
+        theirs = Participant.objects.filter(ticket=ticket, person=person)
+        removed, _ = theirs.exclude(role=Participant.Role.REQUESTER).delete()
+        if not removed:
+            return False
+        OutboundMail.objects.filter(ticket=ticket, person=person, state=OutboundMail.State.QUEUED).update(
+            state=OutboundMail.State.CANCELLED, reason="takes part no more"
+        )
         record(ticket, "participant-removed", actor, person=person.pk, name=str(person))
-    return bool(removed)
+    return True
 
 
 def end_links(ticket: Ticket, *, actor: Person, person: Person | None = None) -> None:

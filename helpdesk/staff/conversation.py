@@ -112,6 +112,9 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if kind == "note":
             actions.note(found, Content(text=text, files=files), actor=request.user)
+            for person in actions.mentioned_in(text):
+                if not access.may_be_told(person, found):
+                    messages.warning(request, f"{person} may not see this ticket, and is not told.")
         else:
             actions.reply(found, Content(text=text, files=files), actor=request.user, cc=cc, bcc=bcc)
     except actions.Refused as why:
@@ -163,6 +166,9 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
             break
         # Each change brings `found` up to date: the next one follows on it.
         version = found.version if version is not None else None
+    if not access.tickets(me).contains(found):
+        messages.success(request, f"#{pk} is changed, and not yours to see any more.")
+        return redirect("admin:tickets")
     return _back(found)
 
 

@@ -207,3 +207,23 @@ def test_a_ticket_that_is_marked_as_spam_is_not_there_for_its_customer_nor_one_f
     Ticket.objects.update(is_spam=True)
     assert not access.tickets(customer()).exists()
     assert access.tickets(agent()).exists()
+
+
+@pytest.mark.parametrize("sees", ["all", "teams"])
+@pytest.mark.parametrize("team", ["none", "theirs", "led", "another"])
+@pytest.mark.parametrize("who", ["agent", "admin", "customer", "switched off"])
+@pytest.mark.parametrize("assigned", [True, False])
+def test_who_may_be_told_of_a_ticket_is_whoever_of_staff_finds_it(
+    ticket: Ticket, settings, sees: str, team: str, who: str, assigned: bool
+) -> None:
+    settings.AGENTS_SEE = sees
+    bob = agent("Bob")
+    found = Team.objects.create(name="Desk", lead=bob if team == "led" else None)
+    if team == "theirs":
+        found.members.add(bob)
+    bob.role, bob.is_active = {"admin": "admin", "customer": "user"}.get(who, "agent"), who != "switched off"
+    bob.save()
+    ticket.team, ticket.assignee = None if team == "none" else found, bob if assigned else None
+    ticket.save()
+    expected = who == "admin" or (who == "agent" and (sees == "all" or team != "another" or assigned))
+    assert access.may_be_told(bob, ticket) is access.tickets(bob).contains(ticket) is expected

@@ -13,7 +13,7 @@ from helpdesk.models import Alert, AlertChannel, OutboundMail, Person, Team, Tic
 from inbound.models import InboundMail
 from tasks.alerts import deliver as deliver_alert
 from tests.api import Api, a_ticket, admin
-from tests.mail import agent, eml, mailbox, receive, ticket_of
+from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +162,42 @@ def test_what_was_found_a_moment_ago_is_not_found_once_it_is_out_of_sight(ticket
         if not seen:
             ada.teams.clear()
         assert ("Secret subject" in page(ada, "/admin/search/?s=secret&extended=1")) is seen
+
+
+def posted(person: Person, path: str, **form: object) -> tuple[str, str]:
+    """Where a form leads, and what is said there."""
+    client = Client()
+    client.force_login(person, backend="helpdesk.auth.EmailBackend")
+    answer = client.post(path, form, follow=True)
+    assert answer.status_code == 200
+    return answer.request["PATH_INFO"], answer.content.decode()
+
+
+def test_whoever_gives_a_ticket_away_is_told_so_and_not_that_there_is_nothing(ticket: Ticket, ada: Person) -> None:
+    sales = Team.objects.get(name="Sales")
+    where, words = posted(ada, f"/admin/tickets/{ticket.pk}/change/", team=sales.pk)
+    assert where == "/admin/tickets/"
+    assert f"#{ticket.pk} is changed, and not yours to see any more." in words
+    assert "Secret" not in words
+    assert Ticket.objects.get().team == sales
+
+
+def test_whoever_names_somebody_in_a_note_who_may_not_see_it_is_told_that_they_are_not(
+    ticket: Ticket, ada, bob
+) -> None:
+    _, words = posted(ada, f"/admin/tickets/{ticket.pk}/reply/", body="@bob look", kind="note")
+    assert "Bob may not see this ticket, and is not told." in words
+
+
+def test_what_waits_is_not_sent_to_a_participant_who_was_taken_off(ticket: Ticket, ada: Person) -> None:
+    dan, eve = customer("dan@example.net", "Dan"), customer("eve@example.net", "Eve")
+    for person in (dan, eve):
+        actions.add_participant(ticket, person, "cc", source="agent", actor=ada)
+    actions.reply(ticket, Content(text="Secret words"), actor=ada)
+    actions.remove_participant(ticket, dan, actor=ada)
+    deliver_all()
+    states = OutboundMail.objects.filter(kind="reply").values_list("to_address", "state", "reason")
+    assert set(states) == {
+        ("dan@example.net", "cancelled", "takes part no more"), ("eve@example.net", "sent", ""),
+        ("cleo@example.net", "sent", ""),
+    }  # fmt: skip
