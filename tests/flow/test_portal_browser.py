@@ -65,8 +65,10 @@ for state in ("open", "pending", "resolved", "closed"):
     if state == "closed":
         actions.rate(ticket, 4, "Good", actor=gus)
 token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{tokens.make_token(gus)}"
+pins.issue_pin(actions.person_for("hal@example.net", "Hal"), actor=ada)
 print(json.dumps({
-    "pin": pins.issue_pin(gus, actor=ada), "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
+    "pin": pins.issue_pin(gus, actor=ada), "ended": f"/portal/link/{signing.dumps([ticket.pk, gus.pk, 7], salt='ticket link')}/",
+    "end_pin": f"/portal/pin/{signing.dumps(SupportPin.objects.get(person__email='hal@example.net').pk, salt=pins.END_SALT)}/", "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",
     "tickets": list(Ticket.objects.filter(requester=gus).values_list("pk", flat=True))}))
 """
@@ -231,6 +233,10 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
     look("/portal/new/", "Send", title="x", email="nonsense")
     look("/portal/thanks/")
     look(hard["link"])
+    look(hard["ended"])
+    look("/portal/link/none/")
+    look(hard["end_pin"])
+    look(hard["end_pin"], "Yes, end it")
     look(hard["password"])
     look(page.url, "Set the password", new_password1="short", new_password2="short")
     look("/portal/password/MQ/none/")
@@ -246,6 +252,7 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
     look("/portal/?page=1")
     for pk in hard["tickets"]:
         look(f"/portal/tickets/{pk}/")
+    look(page.url, "End the links in mails to me")
     look(page.url, "Send", body="  ")
     look("/portal/new/", "Send", custom_number="1e99")
     look("/portal/me/", "Save")
