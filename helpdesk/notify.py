@@ -140,13 +140,14 @@ def mentioned(ticket: Ticket, comment: Comment, person: Person) -> None:
 
 
 def delivery_failed(mail: OutboundMail, why: str) -> None:
-    """To the agent whose answer did not arrive, or to whoever has the ticket now."""
+    """To the agent whose answer did not arrive, or to whoever has the ticket where they have left or may not see it."""
     if mail.ticket is None or mail.kind != "reply":
         return
     author = mail.comment.author if mail.comment else None
-    told = author if author is not None and author.is_staff else mail.ticket.assignee
-    if told is not None and told.is_staff:
-        _tell_staff("delivery_failed", told, mail.ticket, None, {"mail": mail, "why": why})
+    for person in (author, mail.ticket.assignee):
+        if person is not None and access.may_be_told(person, mail.ticket):
+            _tell_staff("delivery_failed", person, mail.ticket, None, {"mail": mail, "why": why})
+            return
 
 
 def sla_warning(ticket: Ticket, person: Person, target: str, due: datetime) -> None:

@@ -266,7 +266,7 @@ class TicketCreate(serializers.Serializer[Any]):
 class TicketUpdate(serializers.Serializer[Any]):
     title = CleanText(max_length=500, required=False)
     description = CleanText(max_length=100_000, required=False)
-    priority = PriorityField(required=False)
+    priority = PriorityField(required=False, help_text="Staff only.")
     category = CategoryField(required=False, allow_null=True)
     custom_fields = serializers.JSONField(required=False)
     tags = serializers.ListField(child=CleanText(max_length=50), required=False, max_length=30)

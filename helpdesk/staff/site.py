@@ -62,7 +62,7 @@ class StaffSite(UnfoldAdminSite):
         """Asked anew each time: unfold keeps what somebody found for five minutes, in which it may have gone out of their
         sight."""
         found = f"{request.user.pk}_{request.GET.get('s', '').lower()}"
-        cache.delete(f"unfold_search_{hashlib.sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()}")
+        cache.delete_many([f"unfold_search_{hashlib.sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()}"])
         response: HttpResponse = super().search(request, extra_context)
         return response
 

@@ -201,3 +201,14 @@ def test_what_waits_is_not_sent_to_a_participant_who_was_taken_off(ticket: Ticke
         ("dan@example.net", "cancelled", "takes part no more"), ("eve@example.net", "sent", ""),
         ("cleo@example.net", "sent", ""),
     }  # fmt: skip
+
+
+def test_that_an_answer_came_back_is_told_to_who_has_the_ticket_where_its_author_may_not_see_it(
+    ticket: Ticket, ada, bob
+) -> None:
+    actions.reply(ticket, Content(text="Hm"), actor=ada)
+    mail = OutboundMail.objects.get(kind="reply")
+    assert mail.comment is not None
+    mail.comment.author = bob
+    notify.delivery_failed(mail, "no such user")
+    assert (told(bob), told(ada)) == ([], ["delivery_failed"])

@@ -85,7 +85,7 @@ PAGES = {
     "/admin/tickets/<int:pk>/links/": "404",
     "/admin/tickets/<int:pk>/pin/": "404",
     "/admin/comments/<int:pk>/take-back/": "404",
-    "/admin/password-reset/": "GET 200 POST 302 PUT 200",
+    "/admin/password-reset/": "GET 200 POST 302",
     "/admin/password-reset/sent/": "200",
     "/admin/password-reset/<uidb64>/<token>/": "200",
     "/admin/me/": "GET 200 POST 302",
@@ -103,18 +103,18 @@ PAGES = {
     "/admin/sent-mail/": "403",
     "/admin/sent-mail/<str:name>/": "403",
     "/admin/": "302",
-    "/admin/login/": "GET 302 POST 200 PUT 200",
+    "/admin/login/": "GET 302 POST 200",
     "/admin/logout/": "200",
     "/admin/password_change/": "200",
     "/admin/password_change/done/": "200",
     "/admin/autocomplete/": "403",
     "/admin/jsi18n/": "200",
     "/admin/r/<path:content_type_id>/<path:object_id>/": "302",
-    "/admin/inbound/inboundmail/": "GET 302 POST 302 PUT 200 PATCH 200 DELETE 200",
+    "/admin/inbound/inboundmail/": "302",
     "/admin/inbound/inboundmail/add/": "403",
     "/admin/inbound/inboundmail/<path:object_id>/history/": "302",
     "/admin/inbound/inboundmail/<path:object_id>/delete/": "403",
-    "/admin/inbound/inboundmail/<path:object_id>/change/": "GET 302 POST 403 PUT 302 PATCH 302 DELETE 302",
+    "/admin/inbound/inboundmail/<path:object_id>/change/": "GET 302 POST 403",
     "/admin/inbound/inboundmail/<path:object_id>/": "302",
     "/admin/^(?P<app_label>auth|axes|helpdesk|inbound)/$": "404",
     "/admin/(?P<url>.*)$": "404",
@@ -268,18 +268,19 @@ def asked(route: str, world: dict[str, int | str], bob: Person) -> tuple[str, li
     """What Bob gets, by method, and what is wrong with it."""
     url, got, wrong = filled(route, world), {}, []
     before = state()
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    is_page = route.startswith(("/admin/", "/portal/", "/unsubscribe/"))
+    for method in ("GET", "POST") if is_page else ("GET", "POST", "PUT", "PATCH", "DELETE"):
         cache.clear()
         body = given(route, world)
         with transaction.atomic():
-            if route.startswith(("/admin/", "/portal/", "/unsubscribe/", "/login/")) and route != "/login/":
+            if is_page:
                 client = Client(raise_request_exception=False)
                 client.force_login(bob, backend="helpdesk.auth.EmailBackend")
                 form = {name: value for name, value in body.items() if value is not None}
                 if method == "GET":
                     answer = client.get(url, {"q": "smokes", "s": "smokes", "extended": "1"})
                 else:
-                    answer = client.post(url, form) if method == "POST" else client.generic(method, url)
+                    answer = client.post(url, form)
             else:
                 client = None
                 answer = Api(bob)(method, url, None if method == "GET" else body)
@@ -301,6 +302,7 @@ def asked(route: str, world: dict[str, int | str], bob: Person) -> tuple[str, li
 
 def test_every_page_and_path_gives_an_agent_of_another_team_what_is_in_the_table(world, bob) -> None:
     wrong = []
+    OutboundMail.objects.update(next_attempt_at=timezone.now() + timedelta(hours=1))  # or health finds that it waits
     for route in routes():
         found, more = asked(route, world, bob)
         wrong += more
