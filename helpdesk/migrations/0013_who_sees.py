@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('helpdesk', '0009_everyone_is_heard'),
+        ('helpdesk', '0012_scanned_files'),
     ]
 
     operations = [
