@@ -403,6 +403,7 @@ class SupportPinAdmin(LargeTableAdmin):
 class AddressInline(TabularInline):  # type: ignore[misc]
     model = PersonAddress
     extra = 0
+    readonly_fields = ["given_up_at"]
 
 
 class PersonCreationForm(UserCreationForm):  # type: ignore[misc]

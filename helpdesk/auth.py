@@ -6,6 +6,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
+from helpdesk import people
 from helpdesk.models import Person
 
 
@@ -16,7 +17,7 @@ class EmailBackend(BaseBackend):
         address = username or credentials.get("email")
         if not address or password is None:
             return None
-        person = Person.objects.filter(email=address).first()
+        person = people.who_signs_in(address)
         if person is None:
             make_password(password)  # as slow as a real check: the time must not say who has an account
             return None

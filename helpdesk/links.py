@@ -1,7 +1,7 @@
 """The link in a customer's mail: it opens that ticket for that person, to read, for a while.
 
 It travels with whatever quotes the mail, so it lets nobody write, and it can be ended: it holds for the round of links
-(`Participant.link_round`) in which it was made.
+(`Participant.link_round`) in which it was made. A new address or password ends those from before.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from django.core import signing
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from helpdesk import access
 from helpdesk.models import Participant, Person, Ticket
@@ -42,7 +43,7 @@ def ticket_link(ticket: Ticket, person: Person) -> str:
     rounds = _rounds(ticket.pk, person.pk)
     if not rounds:
         return ""
-    token = signing.dumps([ticket.pk, person.pk, rounds[0][0]], salt=SALT)
+    token = signing.dumps([ticket.pk, person.pk, rounds[0][0], _stamp(person)], salt=SALT)
     return settings.PUBLIC_URL + reverse("portal:link", args=[token])
 
 
@@ -55,12 +56,14 @@ def read_link(token: str) -> Link:
     """Raises Ended for a link that is forged, too old, was ended, or is not theirs any more."""
     signer = signing.TimestampSigner(salt=SALT)
     try:
-        ticket, person, made_in = signer.unsign_object(token)
+        ticket, person, made_in, stamp = signer.unsign_object(token)
         until = works_until(datetime.fromtimestamp(signing.b62_decode(token.split(":")[-2]), tz=UTC))
     except (signing.BadSignature, ValueError):
         raise Ended(None) from None
     reader = Person.objects.filter(pk=person, is_active=True, role=Person.Role.USER).first()
     if reader is None or timezone.now() >= until or _rounds(ticket, person) != [(made_in,)]:
+        raise Ended(ticket)
+    if not constant_time_compare(stamp, _stamp(reader)):
         raise Ended(ticket)
     try:
         return Link(access.ticket(reader, ticket), reader, until)
@@ -71,3 +74,7 @@ def read_link(token: str) -> Link:
 _rounds = Prepared(
     lambda ticket, person: Participant.objects.filter(ticket=ticket, person=person).values_list("link_round")
 )
+
+
+def _stamp(person: Person) -> str:
+    return salted_hmac(SALT, person.signs_in_as(), algorithm="sha256").hexdigest()[:16]

@@ -40,9 +40,9 @@ def readers(ticket: Ticket) -> list[Participant]:
         Participant.objects.filter(ticket=ticket, person__is_active=True).select_related("person").order_by("id")
     )
     wrote_from = {row.address for row in rows if row.address}
-    # An address that has been taken from them since is theirs no more.
+    # One that has been taken from them since, or that they gave up, is theirs no more.
     theirs = (
-        set(PersonAddress.objects.filter(address__in=wrote_from).values_list("person", "address"))
+        set(PersonAddress.objects.filter(address__in=wrote_from, given_up_at=None).values_list("person", "address"))
         if wrote_from
         else set()
     )

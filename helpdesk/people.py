@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from helpdesk.models import Person, PersonAddress
 
 NOWHERE = "@invalid"  # RFC 2606 2: the domain of the addresses that stand for people who named none
@@ -12,8 +14,28 @@ def can_be_written_to(person: Person) -> bool:
 
 
 def find(address: str) -> Person | None:
-    """The person with that address, whatever its case."""
+    """The person with that address, whatever its case. For mail: see `who_signs_in`."""
     return find_all([address]).get(address.lower())
+
+
+def plain(address: str) -> str:
+    """One spelling of an address, for signing in and for whatever is counted by address."""
+    return address.strip().lower()
+
+
+def who_signs_in(address: str) -> Person | None:
+    """The person whom a password, a code or a link for that address lets in. One query, whosever it is: the time that it
+    takes must not say."""
+    address = plain(address)
+    further = PersonAddress.objects.filter(address=address, may_sign_in=True, given_up_at=None)
+    found = list(Person.objects.filter(Q(email=address) | Q(pk__in=further.values("person")))[:2])
+    return next((person for person in found if person.email == address), found[0] if found else None)
+
+
+def account(address: str) -> str:
+    """What is counted for an account: one key, whichever of its addresses is given."""
+    person = who_signs_in(address)
+    return person.email if person else plain(address)
 
 
 def find_all(addresses: Iterable[str]) -> dict[str, Person]:

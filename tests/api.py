@@ -75,9 +75,10 @@ def docx(inside: str = "word/document.xml") -> bytes:
     return file.getvalue()
 
 
-def last_secret(pattern: str) -> str:
-    """The pattern's first group in the last mail that holds a secret, read from its row as only its reader will."""
-    mail = OutboundMail.objects.filter(is_secret=True).order_by("-pk")[0]
+def last_secret(pattern: str, mail: OutboundMail | None = None) -> str:
+    """The pattern's first group in that mail, or the last one that holds a secret, read from its row as only its reader
+    will."""
+    mail = mail or OutboundMail.objects.filter(is_secret=True).order_by("-pk")[0]
     found = re.search(pattern, json.loads(unseal(mail.sealed))[0], re.MULTILINE)
     assert found is not None
     return found[1]

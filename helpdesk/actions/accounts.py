@@ -14,7 +14,7 @@ from helpdesk import people
 from helpdesk.actions import codes
 from helpdesk.actions.common import Refused
 from helpdesk.actions.people import person_for
-from helpdesk.models import EmailCode, Person, PersonAddress, VerifiedAddress
+from helpdesk.models import EmailCode, Person, PersonAddress, SupportPin, VerifiedAddress
 
 VERIFIED_FOR = timedelta(minutes=15)
 
@@ -44,7 +44,10 @@ def register(address: str, password: str, *, name: str, username: str, client: s
         if latest is None:
             raise Refused("Verify this address first: /api/send_otp/, then /api/verify_otp/.", "email")
         existing = people.find(address)
-        if existing is not None and (existing.has_usable_password() or existing.is_staff or not existing.is_active):
+        if existing is not None and (
+            existing.has_usable_password() or existing.is_staff or not existing.is_active
+            or people.who_signs_in(address) != existing
+        ):  # fmt: skip
             raise Refused("This address is registered already. Sign in, or set a new password.", "email")
         if username and Person.objects.filter(username=username).exclude(pk=existing.pk if existing else 0).exists():
             raise Refused("This username is taken.", "username")
@@ -64,7 +67,7 @@ def register(address: str, password: str, *, name: str, username: str, client: s
 
 
 def set_password(person: Person, password: str) -> None:
-    """Every sign-in from before is over: tokens carry a mark of the password."""
+    """Every sign-in from before is over: sessions and tokens carry a mark of the password."""
     person.set_password(password)
     person.save(update_fields=["password"])
 
@@ -77,7 +80,8 @@ def ask_for_new_address(person: Person, address: str, *, client: str) -> None:
 
 
 def change_address(person: Person, address: str, *, confirmation: str, verification: str, client: str) -> None:
-    """The person's mail goes to `address` from now on; what comes from the old one is still theirs.
+    """The person's mail goes to `address` from now on. What comes from the old one is still theirs, as mail may be on its
+    way; it lets nobody in, and every sign-in, link and PIN from before is over.
 
     `confirmation` is the code that went to the present address, `verification` the one that went to the
     new one. Raises Refused and Throttled.
@@ -95,7 +99,9 @@ def change_address(person: Person, address: str, *, confirmation: str, verificat
         PersonAddress.objects.filter(address=address, person=person).delete()
         old, person.email = person.email, address
         person.save(update_fields=["email"])
-        PersonAddress.objects.create(person=person, address=old)
+        now = timezone.now()
+        PersonAddress.objects.create(person=person, address=old, given_up_at=now)
+        SupportPin.objects.filter(person=person, used_at=None, revoked_at=None).update(revoked_at=now)
 
 
 def _change_to(address: str) -> str:

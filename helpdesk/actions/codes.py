@@ -31,7 +31,7 @@ def send_code(purpose: str, address: str, *, client: str, subject: str = "", lan
     address = address.strip().lower()
     throttle.take(f"code-from {throttle.client_key(client)}", 30, HOUR)
     throttle.take(f"code-to {address}", 6, HOUR)
-    person = people.find(address)
+    person = people.who_signs_in(address)
     wanted = purpose == EmailCode.Purpose.VERIFY or _may_enter(person)
     digits = f"{secrets.randbelow(10**6):06d}"
     now = timezone.now()
@@ -81,7 +81,7 @@ def take_code(
     if not (tried and right and (not use or used.update(used_at=now))):
         raise Refused("This code is not right, or not valid any more.", "otp")
     throttle.uncount(mine)
-    person = people.find(address)
+    person = people.who_signs_in(address)
     if purpose != EmailCode.Purpose.VERIFY and not _may_enter(person):
         raise Refused("This code is not right, or not valid any more.", "otp")
     return person

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as Invalid
 from django.db import transaction
@@ -194,9 +194,7 @@ def signed_in(request: Request) -> Person:
     given = read(Credentials, request)
     # django-axes counts failures for the address and the client, and locks.
     plain = request._request
-    owner = people.find(given["email"].strip())  # any address of theirs will do
-    name = owner.email if owner else given["email"].strip().lower()
-    person = authenticate(plain, username=name, password=given["password"])
+    person = authenticate(plain, username=people.plain(given["email"]), password=given["password"])
     if not isinstance(person, Person):
         if getattr(plain, "axes_locked_out", False):
             raise throttle.Throttled(int(settings.AXES_COOLOFF_TIME * 3600))
@@ -256,7 +254,7 @@ class ResetSerializer(SendEmailResetSerializer):  # type: ignore[misc]
     """The link goes to the address and nowhere else, so it also gives a first password to who has none."""
 
     def get_user(self, is_active: bool = True) -> Person | None:
-        person = people.find(str(self.data.get(self.email_field, "")))
+        person = people.who_signs_in(str(self.data.get(self.email_field, "")))
         return person if person is not None and person.is_active else None
 
 
@@ -315,6 +313,8 @@ class ChangePassword(APIView):
             raise Refused("This is not your password.", "current_password")
         check_password(given["new_password"], me, "new_password")
         actions.set_password(me, given["new_password"])
+        if isinstance(request.successful_authenticator, tokens.SessionOfPages):
+            update_session_auth_hash(request._request, me)  # this one goes on
         return Response(tokens.issue(me))
 
 

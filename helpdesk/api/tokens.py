@@ -1,8 +1,8 @@
 """Signing in with JSON Web Tokens: an access token for minutes, a refresh token for days, one family a sign-in.
 
 A refresh token works once and gives the next one. One that turns up again ends its whole family, and so do
-signing out, a new password, another role, a switched-off account and the end of the support PIN that signed in: access
-tokens of that family too.
+signing out, a new password or address, another role, a switched-off account and the end of the support PIN that signed
+in: access tokens of that family too.
 """
 
 import hashlib
@@ -116,7 +116,5 @@ def _family(read: Any) -> TokenFamily:
 
 
 def _stamp(person: Person) -> str:
-    """Changes with the password and the role, so that tokens from before are worth nothing."""
-    return hmac.digest(
-        settings.JWT_KEY.encode(), f"{person.pk}\0{person.password}\0{person.role}".encode(), hashlib.sha256
-    ).hex()[:24]
+    """Changes with the password, the address and the role, so that tokens from before are worth nothing."""
+    return hmac.digest(settings.JWT_KEY.encode(), person.signs_in_as().encode(), hashlib.sha256).hex()[:24]

@@ -113,15 +113,35 @@ class Person(AbstractBaseUser):
     def get_short_name(self) -> str:
         return self.name.split(" ")[0] or self.email
 
+    def signs_in_as(self) -> str:
+        """Whatever proves who they are changes this: sessions, tokens and links that were made with it before are over."""
+        return f"{self.pk}\0{self.password}\0{self.email}\0{self.role}"
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Django's covers the password alone.
+        return salted_hmac("session", self.signs_in_as(), secret=secret, algorithm="sha256").hexdigest()
+
 
 STAFF_ROLES = (Person.Role.AGENT, Person.Role.ADMIN)
 
 
 class PersonAddress(models.Model):
-    """A further address of a person, beside `Person.email`."""
+    """A further address of a person, beside `Person.email`: what is written from it is theirs.
+
+    Signing in is another matter: From is whatever its sender typed, and a mailbox that was given up may be
+    somebody else's tomorrow.
+    """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="addresses")
     address = AddressField(unique=True)
+    may_sign_in = models.BooleanField(
+        "may sign in", default=False, help_text="Codes and links that sign in go there, too."
+    )
+    given_up_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When they changed to another one: mail may be on its way from it, none goes to it.",
+    )
 
     class Meta:
         verbose_name = "further address"

@@ -6,7 +6,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import login, logout, views
+from django.contrib.auth import login, logout, update_session_auth_hash, views
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
@@ -144,6 +144,7 @@ def new_address(request: HttpRequest) -> HttpResponse:
                 verification=request.POST.get("verification", "")[:20], client=_client(request),
             )  # fmt: skip
             request.session.pop("portal-new-address", None)
+            update_session_auth_hash(request, me)  # this sign-in goes on, the others are over
             messages.success(request, _("Saved."))
             return redirect("portal:me")
     except Refused as why:

@@ -67,7 +67,7 @@ class PasswordReset(_OurLook, FormView):  # type: ignore[type-arg]
         except throttle.Throttled:
             form.add_error(None, "Too many attempts. Try again later.")
             return self.form_invalid(form)
-        person = people.find(address)
+        person = people.who_signs_in(address)
         mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
         if person is not None and person.is_staff and mailbox is not None:
             page = reverse("admin:password_reset_confirm", args=["UID", "TOKEN"])

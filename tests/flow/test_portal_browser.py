@@ -67,7 +67,7 @@ for state in ("open", "pending", "resolved", "closed"):
 token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{tokens.make_token(gus)}"
 pins.issue_pin(actions.person_for("hal@example.net", "Hal"), actor=ada)
 print(json.dumps({
-    "pin": pins.issue_pin(gus, actor=ada), "ended": f"/portal/link/{signing.dumps([ticket.pk, gus.pk, 7], salt='ticket link')}/",
+    "pin": pins.issue_pin(gus, actor=ada), "ended": f"/portal/link/{signing.dumps([ticket.pk, gus.pk, 7, str()], salt='ticket link')}/",
     "end_pin": f"/portal/pin/{signing.dumps(SupportPin.objects.get(person__email='hal@example.net').pk, salt=pins.END_SALT)}/", "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",
     "tickets": list(Ticket.objects.filter(requester=gus).values_list("pk", flat=True))}))

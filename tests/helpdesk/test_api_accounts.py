@@ -180,7 +180,7 @@ def test_a_wrong_code_verifies_nothing() -> None:
 
 
 def test_whoever_registers_a_further_address_of_theirs_signs_in_with_it() -> None:
-    PersonAddress.objects.create(person=customer(), address="cleo@work.example")
+    PersonAddress.objects.create(person=customer(), address="cleo@work.example", may_sign_in=True)
     verify("cleo@work.example")
     assert Api()("POST", "/auth/users/", form("cleo@work.example")).status_code == 201
     body = {"email": "cleo@work.example", "password": PHRASE}
