@@ -4,13 +4,11 @@ The outcome of the mail is written in the same transaction as the ticket, the co
 the outbox rows, so "done" and "the ticket exists" cannot disagree; a dry run is `plan` alone.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -247,25 +245,10 @@ def _count_again(mail: Received, decided: Plan) -> None:
 def lock(mail: Received) -> None:
     """Inside a transaction: no other worker decides about this thread, these bytes or this sender meanwhile.
 
-    Two mails that share an id, or one's id and the other's reference, take at least one lock in
-    common. SQLite needs none: its transactions that write are one after the other.
+    Two mails that share an id, or one's id and the other's reference, take at least one lock in common.
     """
-    if connection.vendor != "postgresql":
-        return
-    keys = {
-        mail.parsed.message_id,
-        *threads.parent_ids(mail.parsed),
-        mail.row.sha256,
-        f"from {mail.sender.address}",
-    }
-    numbers = sorted({_number(key) for key in keys if key})
-    with connection.cursor() as cursor:
-        # One order for everybody, so that no two wait for each other.
-        cursor.execute("SELECT pg_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n", [numbers])
-
-
-def _number(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+    ids = {mail.parsed.message_id, *threads.parent_ids(mail.parsed)}
+    actions.take_turns({*ids, mail.row.sha256, f"from {mail.sender.address}"})
 
 
 # --- The rules, in their order. Each says what to do, or None to ask the next one.

@@ -57,7 +57,8 @@ def clean_up() -> None:
     TokenFamily.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     VerifiedAddress.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()
-    EmailCode.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
+    # Of how many guesses an account bears in a month, those at the codes that are kept count.
+    EmailCode.objects.filter(created_at__lt=timezone.now() - timedelta(days=32)).delete()
     ProvenDay.objects.filter(day__lt=(timezone.now() - WITHIN - timedelta(days=1)).date()).delete()
     if settings.RAW_MAIL_DAYS:
         before = timezone.now() - timedelta(days=settings.RAW_MAIL_DAYS)

@@ -3,7 +3,7 @@
 from helpdesk.actions.accounts import ask_for_new_address, change_address, register, set_password, verified
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.commenting import came_again, customer_comment, hold, mentioned_in, note, reply, take_back
-from helpdesk.actions.common import Conflict, Refused, changing, record
+from helpdesk.actions.common import Conflict, Refused, changing, record, take_turns
 from helpdesk.actions.content import Content, File
 from helpdesk.actions.editing import (
     delete_comment,
@@ -81,6 +81,7 @@ __all__ = [
     "set_tags",
     "set_team",
     "take_back",
+    "take_turns",
     "unwatch",
     "verified",
     "watch",

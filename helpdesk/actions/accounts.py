@@ -75,22 +75,23 @@ def set_password(person: Person, password: str) -> None:
 def ask_for_new_address(person: Person, address: str, *, client: str) -> None:
     """Two codes go out: to the present address, which confirms the change, and to the new one, which is shown to
     be theirs. Raises Throttled."""
-    codes.send_code(EmailCode.Purpose.CONFIRM, person.email, client=client, subject=_change_to(address))
-    codes.send_code(EmailCode.Purpose.VERIFY, address, client=client)
+    asker = _asker(person)
+    codes.send_code(EmailCode.Purpose.CONFIRM, person.email, asker=asker, client=client, subject=_change_to(address))
+    codes.send_code(EmailCode.Purpose.VERIFY, address, asker=asker, client=client)
 
 
-def change_address(person: Person, address: str, *, confirmation: str, verification: str, client: str) -> None:
+def change_address(person: Person, address: str, *, confirmation: str, verification: str) -> None:
     """The person's mail goes to `address` from now on. What comes from the old one is still theirs, as mail may be on its
     way; it lets nobody in, and every sign-in, link and PIN from before is over.
 
     `confirmation` is the code that went to the present address, `verification` the one that went to the
-    new one. Raises Refused and Throttled.
+    new one. Raises Refused.
     """
     address = address.strip().lower()
     for use in (False, True):  # a slip in one leaves the other as it was
-        codes.take_code(EmailCode.Purpose.VERIFY, address, verification, client=client, use=use)
+        codes.take_code(EmailCode.Purpose.VERIFY, address, verification, asker=_asker(person), use=use)
         codes.take_code(
-            EmailCode.Purpose.CONFIRM, person.email, confirmation, client=client, subject=_change_to(address), use=use
+            EmailCode.Purpose.CONFIRM, person.email, confirmation, asker=_asker(person), subject=_change_to(address), use=use
         )  # fmt: skip
     with transaction.atomic():
         owner = people.find(address)
@@ -106,6 +107,10 @@ def change_address(person: Person, address: str, *, confirmation: str, verificat
 
 def _change_to(address: str) -> str:
     return f"address {address.strip().lower()}"[:200]
+
+
+def _asker(person: Person) -> str:
+    return f"person {person.pk}"
 
 
 def _hash(token: str) -> str:

@@ -1,86 +1,105 @@
-"""One-time codes: sending them, and taking them. They let in customers only, never staff."""
+"""One-time codes: sending them, and taking them. They let in customers only, never staff.
+
+What a guesser gets, with as many clients and sessions as they like:
+
+- A code is for the session or client that asked for it; what others try counts nothing and ends nothing. So a guesser asks
+  for codes of their own, and has TRIES (5) tries at each.
+- A short code has six digits: a try hits with 1 in 10**6. In any 30 days an account bears GUESSES_A_MONTH (80) tries at
+  short codes, where each that is out counts as TRIES: 80 / 10**6, or 1 in 12,500.
+- Then, and from the seventh code in an hour on, its codes are long, of 15 digits, and whoever asks meanwhile shares the one
+  that has been mailed: the owner is never locked out, and their mailbox is not flooded. A billion tries at long codes hit
+  with 1 in 1,000,000.
+
+Together that is below 1 in 10,000 a month.
+"""
 
 import hashlib
 import hmac
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, IntegerField, Q, Sum, When
 from django.utils import timezone
 
 from helpdesk import notify, people, throttle
-from helpdesk.actions.common import Refused
+from helpdesk.actions.common import Refused, take_turns
 from helpdesk.models import EmailCode, Person
 from inbound.models import Mailbox
 
-VALID = timedelta(minutes=10)
+VALID, LONG_VALID, LEFT = timedelta(minutes=10), timedelta(minutes=30), timedelta(minutes=10)
 TRIES = 5
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-# A six-digit code is guessed with a chance of one in a million a try. What an address bears in a month
-# keeps the odds below one in twenty thousand, however patient or numerous the guessers are.
-FAILURES_A_DAY, FAILURES_A_MONTH = 10, 40
+DAY, HOUR, MONTH = timedelta(days=1), timedelta(hours=1), timedelta(days=30)
+GUESSES_A_MONTH = 80
+SHORT_AN_HOUR = 6
+SHORT, LONG = 6, 15  # digits
 
 
-def send_code(purpose: str, address: str, *, client: str, subject: str = "", language: str = "") -> None:
+def send_code(
+    purpose: str, address: str, *, asker: str, client: str, subject: str = "", language: str = ""
+) -> None:  # fmt: skip
     """Sends a code to the address if one is due there, and says the same in the same time if not.
 
-    A code for signing in goes to active customers only. Raises Throttled.
+    `asker` is who can try it: a session, or what stands for one. A code for signing in goes to active customers only. Raises
+    Throttled, for what that client does and for nothing else.
     """
-    address = address.strip().lower()
+    address = people.plain(address)
     throttle.take(f"code-from {throttle.client_key(client)}", 30, HOUR)
-    throttle.take(f"code-to {address}", 6, HOUR)
     person = people.who_signs_in(address)
+    account = person.email if person else address
     wanted = purpose == EmailCode.Purpose.VERIFY or _may_enter(person)
-    digits = f"{secrets.randbelow(10**6):06d}"
-    now = timezone.now()
     with transaction.atomic():
+        take_turns([f"codes {account}"])
+        now = timezone.now()
+        is_long = _is_guessed_at(account, now)
         row = EmailCode.objects.create(
-            purpose=purpose, address=address, subject=subject[:200], expires_at=now + VALID, created_at=now
-        )
+            purpose=purpose, address=address, account=account, asker=asker[:100], subject=subject[:200], is_long=is_long,
+            created_at=now, expires_at=now + (LONG_VALID if is_long else VALID),
+        )  # fmt: skip
+        if is_long and (mailed := _mailed_before(row)):
+            EmailCode.objects.filter(pk=row.pk).update(
+                same_as=mailed, code_hash=mailed.code_hash, expires_at=mailed.expires_at
+            )
+            return
+        digits = f"{secrets.randbelow(10 ** (LONG if is_long else SHORT)):0{LONG if is_long else SHORT}d}"
         # For an address that gets no code there is none that would be taken.
         kept = _code_hash(row.pk, digits) if wanted else secrets.token_hex(32)
         EmailCode.objects.filter(pk=row.pk).update(code_hash=kept)
         mailbox = Mailbox.objects.filter(is_active=True).select_related("identity").order_by("pk").first()
         if mailbox is None:
             raise Refused("There is no mailbox to send a code from.")
+        shown = " ".join(digits[start : start + 5] for start in range(0, LONG, 5)) if is_long else digits
         notify.code(
-            address, person, digits, mailbox, minutes=int(VALID.total_seconds() // 60), expires_at=row.expires_at,
-            send=wanted, language=language,
+            address, person, shown, mailbox, minutes=int((row.expires_at - now).total_seconds() // 60),
+            expires_at=row.expires_at, send=wanted, language=language,
         )  # fmt: skip
 
 
 def take_code(
-    purpose: str, address: str, digits: str, *, client: str, subject: str = "", use: bool = True
+    purpose: str, address: str, digits: str, *, asker: str, subject: str = "", use: bool = True
 ) -> Person | None:
-    """Takes a code, once. Returns the person with that address; None where it is nobody's (VERIFY only).
+    """Takes the last code that `asker` asked for, once. Returns the person who signs in with that address; None where
+    nobody does (VERIFY only).
 
-    Refused for a code that is wrong, old, used, tried too often or for something else, in the same
-    words. Raises Throttled. With `use` off it is looked at alone, which is a try as well: for two codes
-    of which neither is to be used up by a slip in the other.
+    Refused for a code that is wrong, old, used, tried too often or for something or somebody else, in the same
+    words. With `use` off it is looked at alone, which is a try as well: for two codes of which neither is to be
+    used up by a slip in the other.
     """
-    address, digits = address.strip().lower(), digits.strip().replace(" ", "")
-    from_client, at_address = f"code-failed-from {throttle.client_key(client)}", f"code-failed {address}"
-    throttle.check(from_client, 50, HOUR)
-    throttle.check(at_address, FAILURES_A_DAY, DAY)
-    throttle.check(at_address, FAILURES_A_MONTH, 30 * DAY)
-    # Counted as a failure first and taken back on success: of many guesses at once each one counts.
-    throttle.take(from_client, 50, HOUR)
-    mine = throttle.count(at_address)
-    throttle.check(at_address, FAILURES_A_DAY + 1, DAY)
+    address, digits = people.plain(address), "".join(digits.split())
     now = timezone.now()
-    row = EmailCode.objects.filter(address=address, purpose=purpose).order_by("-pk").first()
+    row = EmailCode.objects.filter(address=address, purpose=purpose, asker=asker[:100]).order_by("-pk").first()
     rows = EmailCode.objects.filter(
         pk=row.pk if row else 0, used_at=None, expires_at__gt=now, tries__lt=TRIES, subject=subject[:200]
     )
+    # Counted before it is compared: of many tries at once each one counts.
     tried = rows.update(tries=F("tries") + 1)
     expected = row.code_hash if row else secrets.token_hex(32)
-    right = hmac.compare_digest(_code_hash(row.pk if row else 0, digits), expected)
-    used = EmailCode.objects.filter(pk=row.pk if row else 0, used_at=None)
-    if not (tried and right and (not use or used.update(used_at=now))):
+    right = hmac.compare_digest(_code_hash(row.same_as_id or row.pk if row else 0, digits), expected)
+    free = EmailCode.objects.filter(pk=row.pk if row else 0, used_at=None)
+    # A right one was no guess.
+    if not (tried and right and (not use or free.update(used_at=now, tries=F("tries") - 1))):
         raise Refused("This code is not right, or not valid any more.", "otp")
-    throttle.uncount(mine)
     person = people.who_signs_in(address)
     if purpose != EmailCode.Purpose.VERIFY and not _may_enter(person):
         raise Refused("This code is not right, or not valid any more.", "otp")
@@ -88,7 +107,26 @@ def take_code(
 
 
 def is_code(row: EmailCode, digits: str) -> bool:
-    return hmac.compare_digest(_code_hash(row.pk, digits), row.code_hash)
+    return hmac.compare_digest(_code_hash(row.same_as_id or row.pk, digits), row.code_hash)
+
+
+def _is_guessed_at(account: str, now: datetime) -> bool:
+    """Whether one more short code would be one too many for that account."""
+    short = EmailCode.objects.filter(account=account, is_long=False)
+    live = Q(used_at=None, expires_at__gt=now)
+    tries = Sum(Case(When(live, then=TRIES), default=F("tries"), output_field=IntegerField()))
+    # What was tried in a month was tried at codes that are older by as long as they live.
+    guesses = short.filter(created_at__gt=now - MONTH - VALID).aggregate(tries=tries)["tries"] or 0
+    return guesses + TRIES > GUESSES_A_MONTH or short.filter(created_at__gt=now - HOUR).count() >= SHORT_AN_HOUR
+
+
+def _mailed_before(row: EmailCode) -> EmailCode | None:
+    """The long code that went to the same address for the same thing, while there is time left to enter it."""
+    mailed = EmailCode.objects.filter(
+        account=row.account, is_long=True, same_as=None, used_at=None, expires_at__gt=row.created_at + LEFT,
+        address=row.address, purpose=row.purpose, subject=row.subject,
+    )  # fmt: skip
+    return mailed.exclude(pk=row.pk).order_by("-pk").first()
 
 
 def _may_enter(person: Person | None) -> bool:

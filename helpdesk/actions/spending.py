@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.http import base36_to_int
 
@@ -21,14 +21,16 @@ MOST = 200  # codes and links that one mail is looked through for
 def spend(mail: OutboundMail) -> None:
     """What that secret mail holds, and what was sent before it, is used up."""
     if mail.kind == "code":
-        _codes(mail.to_address).filter(created_at__lte=mail.created_at).update(used_at=timezone.now())
+        before = Q(created_at__lte=mail.created_at) | Q(same_as__created_at__lte=mail.created_at)
+        _codes(mail.to_address).filter(before).update(used_at=timezone.now())
     elif mail.person_id is not None:
         _void(mail.person_id)
 
 
 def spend_code(address: str, words: str) -> None:
     """Of the codes that were sent to that address, those that stand in `words`."""
-    said = set(re.findall(r"(?<!\d)\d{6}(?!\d)", words)[:MOST])
+    found = re.findall(r"(?<!\d)(?:\d{6}|\d{5}[ \xa0]?\d{5}[ \xa0]?\d{5})(?!\d)", words)[:MOST]
+    said = {"".join(filter(str.isdigit, digits)) for digits in found}
     for row in _codes(address) if said else ():
         if any(is_code(row, digits) for digits in said):
             EmailCode.objects.filter(pk=row.pk, used_at=None).update(used_at=timezone.now())

@@ -107,18 +107,23 @@ class SendOtp(Open):
     def post(self, request: Request) -> Response:
         """Mails a code that verifies an address. The answer is the same whoever's it is."""
         given = read(Email, request)
-        codes.send_code(EmailCode.Purpose.VERIFY, given["email"], client=client(request))
+        codes.send_code(EmailCode.Purpose.VERIFY, given["email"], asker=asker(request), client=client(request))
         return Response({"message": "If mail reaches that address, a code is on its way."})
 
 
 class VerifyOtp(Open):
     @extend_schema(request=EmailAndCode, responses=Verified, examples=[example({"email": "cleo@example.net", "otp": "123456"})])  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Takes the code. The address can then be registered, for 15 minutes and once."""
+        """Takes the code that the same client asked for. The address can then be registered, for 15 minutes and once."""
         given = read(EmailAndCode, request)
-        codes.take_code(EmailCode.Purpose.VERIFY, given["email"], given["otp"], client=client(request))
+        codes.take_code(EmailCode.Purpose.VERIFY, given["email"], given["otp"], asker=asker(request))
         token = actions.verified(given["email"], client=throttle.client_key(client(request)))
         return Response({"message": "The address is verified.", "verification": token})
+
+
+def asker(request: Request) -> str:
+    """Who has no session is known by their network."""
+    return f"client {throttle.client_key(client(request))}"
 
 
 class Register(Open):

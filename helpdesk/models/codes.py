@@ -7,7 +7,8 @@ from inbound.fields import AddressField
 
 
 class EmailCode(models.Model):
-    """Six digits sent to an address. Only a keyed hash is kept; it works once, for a while, for few tries."""
+    """Digits sent to an address. Only a keyed hash is kept; they work once, for a while, for few tries, and for whoever
+    asked for them."""
 
     class Purpose(models.TextChoices):
         VERIFY = "verify", "Verify an address"
@@ -16,7 +17,13 @@ class EmailCode(models.Model):
 
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     address = AddressField()
+    account = AddressField(help_text="Whose it is: the main address of whoever signs in with it, or it itself.")
+    asker = models.CharField(max_length=100, help_text="The session or client that asked. Nobody else can try it.")
     subject = models.CharField(max_length=200, blank=True, help_text="What it confirms, where it confirms something.")
+    is_long = models.BooleanField(default=False)
+    same_as = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, help_text="Whose digits it has, where no mail of its own went out."
+    )
     code_hash = models.CharField(max_length=64)
     tries = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
@@ -24,7 +31,10 @@ class EmailCode(models.Model):
     used_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["address", "purpose", "-id"], name="emailcode_latest")]
+        indexes = [
+            models.Index(fields=["address", "purpose", "asker", "-id"], name="emailcode_latest"),
+            models.Index(fields=["account", "is_long", "created_at"], name="emailcode_account"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} code for {self.address}"

@@ -1,5 +1,6 @@
 """How a customer comes in: a code by mail, or a PIN that staff gave them. Staff have their own site."""
 
+import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -62,7 +63,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         address = form.cleaned_data["email"].lower()
         try:
-            codes.send_code(EmailCode.Purpose.SIGN_IN, address, client=_client(request), language=get_language() or "")
+            codes.send_code(
+                EmailCode.Purpose.SIGN_IN, address, asker=_asker(request), client=_client(request),
+                language=get_language() or "",
+            )  # fmt: skip
         except (throttle.Throttled, Refused) as why:
             form.add_error(
                 None, _("Too many attempts. Try again later.") if isinstance(why, throttle.Throttled) else str(why)
@@ -83,12 +87,10 @@ def enter_code(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             person = codes.take_code(
-                EmailCode.Purpose.SIGN_IN, address, request.POST.get("code", "")[:20], client=_client(request)
+                EmailCode.Purpose.SIGN_IN, address, request.POST.get("code", "")[:40], asker=_asker(request)
             )
         except Refused:
             error = _("This code is not right, or not valid any more.")
-        except throttle.Throttled:
-            error = _("Too many attempts. Try again later.")
         else:
             return _let_in(request, person)
     context = {"address": address, "error": error, "title": _("Enter the code")}
@@ -140,8 +142,8 @@ def new_address(request: HttpRequest) -> HttpResponse:
             request.session["portal-new-address"] = wanted = asked
         elif request.method == "POST" and wanted and "email" not in request.POST:
             actions.change_address(
-                me, wanted, confirmation=request.POST.get("confirmation", "")[:20],
-                verification=request.POST.get("verification", "")[:20], client=_client(request),
+                me, wanted, confirmation=request.POST.get("confirmation", "")[:40],
+                verification=request.POST.get("verification", "")[:40],
             )  # fmt: skip
             request.session.pop("portal-new-address", None)
             update_session_auth_hash(request, me)  # this sign-in goes on, the others are over
@@ -180,8 +182,14 @@ def _let_in(request: HttpRequest, person: Person | None) -> HttpResponse:
     # Not what an earlier sign-in of theirs has left in the session.
     request.session[PIN_OF_SESSION] = person.let_in_by.pk if person.let_in_by else None
     request.session.pop("portal-address", None)
+    request.session.pop("portal-asker", None)
     request.session.pop("portal-next", None)
     return redirect(wanted or "portal:tickets")
+
+
+def _asker(request: HttpRequest) -> str:
+    """This session: nobody else can try its code, or use up its tries."""
+    return f"session {request.session.setdefault('portal-asker', secrets.token_urlsafe(24))}"
 
 
 def _client(request: HttpRequest) -> str:
