@@ -186,11 +186,13 @@ def code(address: str, person: Person | None, digits: str, mailbox: Mailbox, *, 
     )  # fmt: skip
 
 
-def password_reset(person: Person, link: str, mailbox: Mailbox, *, expires_at: datetime) -> None:
-    """A link that sets a new password."""
+def password_reset(
+    address: str, person: Person | None, link: str, mailbox: Mailbox, *, expires_at: datetime, send: bool
+) -> None:  # fmt: skip
+    """A link that sets a new password. With `send` off as with `code`."""
     _queue(
-        "password_reset", _reader(person), mailbox, None, None, parents=[], context={"link": link},
-        expires_at=expires_at,
+        "password_reset", Reader(address, person), mailbox, None, None, parents=[], context={"link": link},
+        expires_at=expires_at, hold_back=not send,
     )  # fmt: skip
 
 
@@ -282,9 +284,10 @@ def _queue(
     )  # fmt: skip
     if what.is_secret:
         mail.sealed, mail.text, mail.html = seal(json.dumps([said.text, said.html])), "", ""
+    reason = _kept_back(what, reader.address)  # looked up for a row that is held back, too: as `_save` does
     if hold_back:
         mail.state, mail.sealed, mail.reason = OutboundMail.State.CANCELLED, "", "nobody to send it to"
-    elif reason := _kept_back(what, reader.address):
+    elif reason:
         mail.state, mail.reason, mail.sealed = OutboundMail.State.SUPPRESSED, reason, ""
     return _save(mail, "" if delay else "tasks.codes.deliver" if what.is_secret else "tasks.outbound.deliver")
 

@@ -1,16 +1,8 @@
 """The link that sets a new password: for whoever reads mail to the address, and no longer once it has come back."""
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.utils import timezone
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 
-from helpdesk import notify
 from helpdesk.models import Person
-from inbound.models import Mailbox
 
 
 class Tokens(PasswordResetTokenGenerator):
@@ -22,10 +14,3 @@ class Tokens(PasswordResetTokenGenerator):
 
 
 tokens = Tokens()
-
-
-def send_link(person: Person, mailbox: Mailbox, pattern: str) -> None:
-    """`pattern` is the page's address, with {uid} and {token}."""
-    uid = urlsafe_base64_encode(force_bytes(person.pk))
-    until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    notify.password_reset(person, pattern.format(uid=uid, token=tokens.make_token(person)), mailbox, expires_at=until)

@@ -409,11 +409,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 DJOSER = {
-    "PASSWORD_RESET_CONFIRM_URL": "portal/password/{uid}/{token}",
     "PASSWORD_RESET_CONFIRM_RETYPE": False,
     "SEND_ACTIVATION_EMAIL": False,
-    "EMAIL": {"password_reset": "helpdesk.api.accounts.PasswordResetMail"},
-    "SERIALIZERS": {"password_reset": "helpdesk.api.accounts.ResetSerializer"},
     "HIDE_USERS": True,
 }
 SPECTACULAR_SETTINGS = {

@@ -1,6 +1,13 @@
 """The only way to write: each action is row, event and notification in one transaction, with its `actor`."""
 
-from helpdesk.actions.accounts import ask_for_new_address, change_address, register, set_password, verified
+from helpdesk.actions.accounts import (
+    ask_for_new_address,
+    change_address,
+    register,
+    send_password_link,
+    set_password,
+    verified,
+)
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.commenting import came_again, customer_comment, hold, mentioned_in, note, reply, take_back
 from helpdesk.actions.common import Conflict, Refused, changing, record, take_turns
@@ -70,6 +77,7 @@ __all__ = [
     "reject",
     "remove_participant",
     "reply",
+    "send_password_link",
     "set_away",
     "set_category",
     "set_custom",

@@ -1,7 +1,7 @@
 """An agent's own affairs: which mail they get, and a new password."""
 
-from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 from django import forms
 from django.conf import settings
@@ -13,9 +13,9 @@ from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView, TemplateView
 
-from helpdesk import access, actions, people, resets, throttle
+from helpdesk import access, actions, resets, throttle
+from helpdesk.actions import Refused
 from helpdesk.kinds import To, muteable
-from inbound.models import Mailbox
 
 
 @require_http_methods(["GET", "POST"])
@@ -59,21 +59,15 @@ class PasswordReset(_OurLook, FormView):  # type: ignore[type-arg]
     extra_context = {"title": "Forgotten your password?"}
 
     def form_valid(self, form: AddressForm) -> HttpResponse:
-        address = form.cleaned_data["email"].lower()
-        client = throttle.client_key(self.request.META.get("REMOTE_ADDR", ""))
+        link = settings.PUBLIC_URL + unquote(reverse("admin:password_reset_confirm", args=["{uid}", "{token}"]))
         try:
-            throttle.take(f"reset-from {client}", 10, timedelta(hours=1))
-            throttle.take(f"reset-to {address}", 3, timedelta(hours=1))
-        except throttle.Throttled:
-            form.add_error(None, "Too many attempts. Try again later.")
+            actions.send_password_link(
+                form.cleaned_data["email"], link=link, client=str(self.request.META.get("REMOTE_ADDR", "")),
+                for_staff=True,
+            )  # fmt: skip
+        except (throttle.Throttled, Refused) as why:
+            form.add_error(None, str(why))
             return self.form_invalid(form)
-        person = people.who_signs_in(address)
-        mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
-        if person is not None and person.is_staff and mailbox is not None:
-            page = reverse("admin:password_reset_confirm", args=["UID", "TOKEN"])
-            resets.send_link(
-                person, mailbox, settings.PUBLIC_URL + page.replace("UID", "{uid}").replace("TOKEN", "{token}")
-            )
         return super().form_valid(form)
 
 
