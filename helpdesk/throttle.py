@@ -4,11 +4,11 @@ An attempt is written before it is counted: of many at once, no more than the li
 """
 
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
 
 from django.utils import timezone
 
 from helpdesk.models import Attempt
+from inbound.network import client_key as client_key  # the one key for a client, wherever something is counted
 
 
 class Throttled(Exception):
@@ -46,12 +46,3 @@ def count(key: str) -> int:
 def uncount(attempt: int) -> None:
     """It was none after all."""
     Attempt.objects.filter(pk=attempt).delete()
-
-
-def client_key(address: str) -> str:
-    """One key for one client: an IPv6 client has a whole /64 to choose addresses from."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address[:100] or "unknown"
-    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)

@@ -193,7 +193,7 @@ class Login(APIView):
 def signed_in(request: Request) -> Person:
     """Raises AuthenticationFailed, in the same words whatever is wrong."""
     given = read(Credentials, request)
-    # django-axes counts failures for the address and the client, and locks.
+    # django-axes and our backend count failures for the account and the network, and lock.
     plain = request._request
     person = authenticate(plain, username=people.plain(given["email"]), password=given["password"])
     if not isinstance(person, Person):

@@ -4,6 +4,8 @@ import ipaddress
 
 from django.conf import settings
 
+from inbound.network import client_key
+
 
 class Clients:
     """Trusted are the networks of SMTP_TRUSTED (the MTA before us is one address) and sockets of this machine."""
@@ -19,4 +21,4 @@ class Clients:
             return ""  # a socket of this machine
         if any(found in network for network in self._trusted):
             return ""
-        return host if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+        return client_key(host)
