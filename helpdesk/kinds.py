@@ -36,6 +36,7 @@ KINDS = {
         Kind("code", _("One-time code"), To.CUSTOMER, can_mute=False, is_secret=True),
         Kind("pin_issued", _("A PIN is issued to me"), To.CUSTOMER, can_mute=False),
         Kind("pin_used", _("Somebody signs in with my PIN"), To.CUSTOMER, can_mute=False),
+        Kind("registration", _("Confirm your registration"), To.CUSTOMER, can_mute=False, is_secret=True),
         Kind("password_reset", _("Password reset"), To.CUSTOMER, can_mute=False, is_secret=True),
         Kind("assigned", _("A ticket is assigned to me"), To.STAFF),
         Kind("customer_replied", _("A customer replied on my ticket"), To.STAFF),

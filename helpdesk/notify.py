@@ -186,6 +186,19 @@ def code(address: str, person: Person | None, digits: str, mailbox: Mailbox, *, 
     )  # fmt: skip
 
 
+def registration(
+    address: str, person: Person | None, token: str, mailbox: Mailbox, *, hours: int, expires_at: datetime,
+    is_known: bool, send: bool, language: str = "",
+) -> None:  # fmt: skip
+    """A link that opens the account that was asked for; where there is one already, that there is."""
+    link = reverse("portal:sign_in") if is_known else reverse("portal:registration", args=[token])
+    _queue(
+        "registration", Reader(address, person), mailbox, None, None, parents=[], language=language,
+        expires_at=expires_at, hold_back=not send,
+        context={"link": settings.PUBLIC_URL + link, "hours": hours, "is_known": is_known},
+    )  # fmt: skip
+
+
 def password_reset(
     address: str, person: Person | None, link: str, mailbox: Mailbox, *, expires_at: datetime, send: bool
 ) -> None:  # fmt: skip

@@ -14,7 +14,8 @@ from django.utils import timezone
 from helpdesk import files
 from helpdesk.actions.watching import send_digests
 from helpdesk.health import HEARTBEAT
-from helpdesk.models import Attempt, EmailCode, IdempotencyKey, ProvenDay, TokenFamily, VerifiedAddress
+from helpdesk.models import Attempt, EmailCode, IdempotencyKey, Person, ProvenDay, TokenFamily, VerifiedAddress
+from helpdesk.people import NOWHERE
 from helpdesk.senders import WITHIN
 from inbound.models import InboundMail, RawMail
 
@@ -56,6 +57,8 @@ def clean_up() -> None:
     IdempotencyKey.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).delete()
     TokenFamily.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
     VerifiedAddress.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
+    # With their tokens; the person of a registration that was never confirmed is nobody.
+    Person.objects.filter(registration__expires_at__lt=timezone.now(), email__endswith=NOWHERE).delete()
     Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()
     # Of how many guesses an account bears in a month, those at the codes that are kept count.
     EmailCode.objects.filter(created_at__lt=timezone.now() - timedelta(days=32)).delete()

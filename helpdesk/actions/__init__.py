@@ -3,10 +3,8 @@
 from helpdesk.actions.accounts import (
     ask_for_new_address,
     change_address,
-    register,
     send_password_link,
     set_password,
-    verified,
 )
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.commenting import came_again, customer_comment, hold, mentioned_in, note, reply, take_back
@@ -38,6 +36,7 @@ from helpdesk.actions.people import (
     remove_participant,
     set_away,
 )
+from helpdesk.actions.registering import ask_to_register, follow_link, register, verified, waits_for_link
 from helpdesk.actions.watching import unwatch, watch
 
 __all__ = [
@@ -49,6 +48,7 @@ __all__ = [
     "admit",
     "admit_as",
     "ask_for_new_address",
+    "ask_to_register",
     "assign",
     "came_again",
     "change_address",
@@ -60,6 +60,7 @@ __all__ = [
     "detach",
     "edit_comment",
     "end_links",
+    "follow_link",
     "hold",
     "known_or_new",
     "let_take_part",
@@ -92,6 +93,7 @@ __all__ = [
     "take_turns",
     "unwatch",
     "verified",
+    "waits_for_link",
     "watch",
     "withdraw",
 ]

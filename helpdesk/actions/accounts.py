@@ -1,13 +1,9 @@
-"""Giving people passwords: registering a verified address, and changing one."""
+"""What an account rests on: its password, the link that sets a new one, and its address."""
 
-import hashlib
-import hmac
-import re
-import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -15,60 +11,11 @@ from django.utils.http import urlsafe_base64_encode
 from helpdesk import notify, people, throttle
 from helpdesk.actions import codes
 from helpdesk.actions.common import Refused
-from helpdesk.actions.people import person_for
-from helpdesk.models import EmailCode, Person, PersonAddress, SupportPin, VerifiedAddress
+from helpdesk.models import EmailCode, Person, PersonAddress, SupportPin
 from helpdesk.resets import tokens
 from inbound.models import Mailbox
 
 HOUR = timedelta(hours=1)
-VERIFIED_FOR = timedelta(minutes=15)
-
-
-def verified(address: str, *, client: str) -> str:
-    """Somebody has shown that they read mail to `address`. A token that proves it elsewhere than at `client`."""
-    token = secrets.token_urlsafe(24)
-    VerifiedAddress.objects.create(
-        address=address, client=client, token_hash=_hash(token), expires_at=timezone.now() + VERIFIED_FOR
-    )
-    return token
-
-
-def register(address: str, password: str, *, name: str, username: str, client: str, verification: str) -> Person:
-    """A customer with a password. The address must just have been verified by the same client, or with its token.
-
-    Someone who has only written mail so far is given the password, and has their tickets. Refused names
-    the field.
-    """
-    if username and not re.fullmatch(r"[\w.@+-]{1,150}", username):
-        raise Refused("A username has letters, digits and @ . + - _ only.", "username")
-    now = timezone.now()
-    with transaction.atomic():
-        waiting = VerifiedAddress.objects.filter(address=address.lower(), used_at=None, expires_at__gt=now)
-        mine = waiting.filter(token_hash=_hash(verification)) if verification else waiting.filter(client=client)
-        latest = mine.order_by("-pk").first()
-        if latest is None:
-            raise Refused("Verify this address first: /api/send_otp/, then /api/verify_otp/.", "email")
-        existing = people.find(address)
-        if existing is not None and (
-            existing.has_usable_password() or existing.is_staff or not existing.is_active
-            or people.who_signs_in(address) != existing
-        ):  # fmt: skip
-            raise Refused("This address is registered already. Sign in, or set a new password.", "email")
-        if username and Person.objects.filter(username=username).exclude(pk=existing.pk if existing else 0).exists():
-            raise Refused("This username is taken.", "username")
-        # The guarded UPDATE lets one of two requests at once through.
-        if not VerifiedAddress.objects.filter(pk=latest.pk, used_at=None).update(used_at=now):
-            raise Refused("Verify this address first: /api/send_otp/, then /api/verify_otp/.", "email")
-        person = existing or person_for(address, name)
-        person.name = person.name or name[:200]
-        person.username = username or None
-        person.set_password(password)
-        try:
-            with transaction.atomic():
-                person.save(update_fields=["name", "username", "password"])
-        except IntegrityError:
-            raise Refused("This username is taken.", "username") from None
-    return person
 
 
 def set_password(person: Person, password: str) -> None:
@@ -141,7 +88,3 @@ def _change_to(address: str) -> str:
 
 def _asker(person: Person) -> str:
     return f"person {person.pk}"
-
-
-def _hash(token: str) -> str:
-    return hmac.digest(settings.SECRET_KEY.encode(), token.encode(), hashlib.sha256).hex()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.http import base36_to_int
 
 from helpdesk.actions.codes import is_code
-from helpdesk.models import EmailCode, OutboundMail, Person
+from helpdesk.models import EmailCode, OutboundMail, Person, Registration
 from helpdesk.resets import tokens
 
 VALID = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
@@ -23,6 +23,8 @@ def spend(mail: OutboundMail) -> None:
     if mail.kind == "code":
         before = Q(created_at__lte=mail.created_at) | Q(same_as__created_at__lte=mail.created_at)
         _codes(mail.to_address).filter(before).update(used_at=timezone.now())
+    elif mail.kind == "registration":
+        Registration.objects.filter(address=mail.to_address, expires_at__lte=mail.expires_at or timezone.now()).delete()
     elif mail.person_id is not None:
         _void(mail.person_id)
 

@@ -7,6 +7,7 @@ from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as Invalid
 from django.db import transaction
+from django.utils.translation import get_language_from_request
 from djoser.views import UserViewSet
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
@@ -49,7 +50,7 @@ class Registration(serializers.Serializer[Any]):
     last_name = CleanText(max_length=100, required=False, allow_blank=True, default="")
     username = CleanText(max_length=150, required=False, allow_blank=True, default="")
     role = CleanText(required=False, default="user", help_text="Nothing but user.")
-    verification = CleanText(max_length=100, required=False, default="", help_text="From verify_otp; needed where the address was verified from elsewhere.")  # fmt: skip
+    verification = CleanText(max_length=100, required=False, default="", help_text="From verify_otp. Without it the account waits until a link in a mail to the address is followed.")  # fmt: skip
 
 
 class Pin(serializers.Serializer[Any]):
@@ -130,7 +131,8 @@ class Register(Open):
     )  # fmt: skip
     @creates
     def post(self, request: Request) -> Response:
-        """Registers a verified address. Who has only written mail so far keeps their tickets."""
+        """Registers a verified address, by its `verification`. Who has only written mail so far keeps their tickets. Without
+        it nobody can sign in before the link in a mail to the address is followed."""
         return Response(ProfileSerializer(registered(request)).data, status=201)
 
 
@@ -138,7 +140,7 @@ class SignUp(Open):
     @extend_schema(request=Registration, responses={201: PairAndProfile})
     @creates
     def post(self, request: Request) -> Response:
-        """Registers a verified address, and signs in."""
+        """Registers a verified address, and signs in; without `verification` the tokens wait, as the account does."""
         person = registered(request)
         return Response({**tokens.issue(person), "profile": ProfileSerializer(person).data}, status=201)
 
@@ -151,10 +153,13 @@ def registered(request: Request) -> Person:
         raise Refused("The two passwords are not the same.", "re_password")
     name = " ".join(f"{given['first_name']} {given['last_name']}".split())
     check_password(given["password"], Person(email=given["email"], name=name))
-    return actions.register(
-        given["email"], given["password"], name=name, username=given["username"].strip(),
-        client=throttle.client_key(client(request)), verification=given["verification"],
-    )  # fmt: skip
+    address, password, username = given["email"], given["password"], given["username"].strip()
+    if given["verification"]:
+        return actions.register(address, password, name=name, username=username, verification=given["verification"])
+    language = get_language_from_request(request._request) if request.headers.get("Accept-Language") else ""
+    return actions.ask_to_register(
+        address, password, name=name, username=username, client=throttle.client_key(client(request)), language=language
+    )
 
 
 class CreateToken(Open):

@@ -1,4 +1,4 @@
-from helpdesk.models.api import IdempotencyKey, TokenFamily, VerifiedAddress
+from helpdesk.models.api import IdempotencyKey, Registration, TokenFamily, VerifiedAddress
 from helpdesk.models.codes import Attempt, EmailCode, SupportPin
 from helpdesk.models.comment import Attachment, Comment
 from helpdesk.models.custom import CustomField, Rating, Tag
@@ -35,6 +35,7 @@ __all__ = [
     "PersonAddress",
     "ProvenDay",
     "Rating",
+    "Registration",
     "Route",
     "SLAAlert",
     "SLAClock",

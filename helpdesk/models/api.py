@@ -50,16 +50,32 @@ class IdempotencyKey(models.Model):
 
 
 class VerifiedAddress(models.Model):
-    """Somebody has just shown that they read mail to this address: worth one registration, for 15 minutes."""
+    """Somebody has just shown that they read mail to this address: worth one registration with its token, for 15 minutes.
+    The client is worth nothing but an answer to who has no token."""
 
     address = AddressField()
     client = models.CharField(max_length=100)
     token_hash = models.CharField(max_length=64)
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True, help_text="When somebody without the token asked to register.")
 
     class Meta:
         indexes = [models.Index(fields=["address", "-id"], name="verified_latest")]
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+class Registration(models.Model):
+    """Somebody asked to register an address and has not shown that they read its mail: worth nothing until the link in a
+    mail is followed. Until then `person` has no address and is switched off."""
+
+    person = models.OneToOneField("helpdesk.Person", on_delete=models.CASCADE)
+    address = AddressField()
+    username = models.CharField(max_length=150, blank=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
         return str(self.address)

@@ -163,6 +163,30 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("portal:sign_in")
 
 
+@never_cache
+@require_http_methods(["GET", "POST"])
+def registration(request: HttpRequest, token: str) -> HttpResponse:
+    """Where the link of a registration leads. Programs follow links, so it asks; and it asks for the password, or a reader
+    would open an account to which somebody else has it."""
+    address, error = actions.waits_for_link(token), ""
+    if request.method == "POST" and address:
+        try:
+            actions.follow_link(token, request.POST.get("password", "")[:1000])
+        except Refused as why:
+            if why.field == "password":
+                error = _("This is not the password that was chosen.")
+            else:
+                address = ""
+        else:
+            messages.success(request, _("Your account is ready. You can sign in with your password."))
+            return redirect("portal:sign_in")
+    context = {"title": _("Confirm your registration"), "address": address, "error": error}
+    response = render(request, "portal/registration.html", context)
+    response["Referrer-Policy"] = "no-referrer"  # the address is the key
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
 class NewPassword(views.PasswordResetConfirmView):
     """Where the link of a password mail leads: for clients of the API."""
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("pin/<str:token>/", signing_in.end_pin, name="end_pin"),
     path("sign-out/", signing_in.sign_out, name="sign_out"),
     path("password/<uidb64>/<token>/", signing_in.NewPassword.as_view(), name="password"),
+    path("registration/<str:token>/", signing_in.registration, name="registration"),
     path("new/", tickets.new, name="new"),
     path("thanks/", tickets.thanks, name="thanks"),
     path("me/address/", signing_in.new_address, name="new_address"),
