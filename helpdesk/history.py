@@ -45,6 +45,7 @@ def describe(event: Event) -> str:
         "people-let-in": lambda: f"let the {data['number']} people of the first mail take part",
         "people-left-out": lambda: f"left the {data['number']} other people of the first mail out",
         "rejected": lambda: f"rejected the mail from {data['sender']}",
+        "confirmed": lambda: "took the request for theirs" + (f" (the name in the form: “{data['name']}”)" if data["name"] else ""),
         "detached": lambda: f"made the mail from {data['sender']} a ticket of its own, #{data['to']}",
         "participant-added": lambda: f"added {data['name']}" + ("" if data["source"] == "agent" else f" ({data['source']})"),
         "participant-removed": lambda: f"removed {data['name']}",

@@ -1,4 +1,5 @@
-"""The link in a customer's mail: it opens that ticket for that person, to read, for a while.
+"""The link in a customer's mail: it opens that ticket for that person, to read, for a while. Of a guest's ticket whoever
+follows it can say that it is theirs.
 
 It travels with whatever quotes the mail, so it lets nobody write, and it can be ended: it holds for the round of links
 (`Participant.link_round`) in which it was made. A new address or password ends those from before.

@@ -8,13 +8,15 @@ import json
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from helpdesk import access, alerts, participants, people, wording
 from helpdesk.kinds import KINDS, Kind, To
@@ -283,10 +285,12 @@ def _queue(
     )
     if ticket and person and what.to is To.CUSTOMER and (link := ticket_link(ticket, person)):
         links |= {"link": link, "link_until": works_until()}
+    shown, language = {"ticket": ticket, **context}, language or language_of(person, mailbox)
+    if ticket is not None and what.to is To.CUSTOMER and not ticket.address_verified:
+        shown = _without_the_guests_words(ticket, context, language)
     said = wording.render(
-        kind, {"ticket": ticket, "person": person, "mailbox": mailbox, **links, **context}, mailbox=mailbox,
-        language=language or language_of(person, mailbox),
-    )  # fmt: skip
+        kind, {"person": person, "mailbox": mailbox, **links, **shown}, mailbox=mailbox, language=language
+    )
     mail = OutboundMail(
         kind=kind, ticket=ticket, comment=comment, person=person, mailbox=mailbox, to_address=reader.address,
         to_name=one_line(reader.name), from_name=one_line(from_name or mailbox.name), subject=said.subject, text=said.text, html=said.html,
@@ -303,6 +307,19 @@ def _queue(
     elif reason:
         mail.state, mail.reason, mail.sealed = OutboundMail.State.SUPPRESSED, reason, ""
     return _save(mail, "" if delay else "tasks.codes.deliver" if what.is_secret else "tasks.outbound.deliver")
+
+
+def _without_the_guests_words(ticket: Ticket, context: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """What our texts, and a mailbox's own, can say of a ticket while anybody may have typed its requester's address: or we
+    would carry anybody's words to anybody. `unverified` is set."""
+    shown = copy(ticket)
+    with translation.override(language):
+        shown.subject = _("Your request #%(number)s") % {"number": ticket.pk}
+    said = {
+        name: None if isinstance(value, Comment) and value.author_id == ticket.requester_id else value
+        for name, value in context.items()
+    }
+    return {**said, "ticket": shown, "unverified": True}
 
 
 def _save(mail: OutboundMail, task: str) -> OutboundMail:

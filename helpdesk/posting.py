@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from helpdesk import actions, people, throttle, uploads
 from helpdesk.actions import Content, Refused
 from helpdesk.files import reserve_ticket_number
 from helpdesk.models import Comment, Person, Ticket
+from helpdesk.models.person import STAFF_ROLES
 from inbound.models import Mailbox
+from inbound.reading.sender import is_ours
 
 HOUR = timedelta(hours=1)
 
@@ -23,13 +26,14 @@ def open_for(
     *,
     via: str,
     priority: int = 2,
-    as_guest: bool = False,
+    guest_name: str | None = None,
 ) -> Ticket:
-    """What the API and the portal do to open a ticket. Refused names the field that is wrong."""
+    """What the API and the portal do to open a ticket, for somebody signed in or for a guest of that name. Refused names the
+    field that is wrong."""
+    for_customer = guest_name is not None or not actor.is_staff
     custom = actions.read_custom(
-        as_object(given.get("custom_fields")), for_customer=as_guest or not actor.is_staff,
-        complete=as_guest or not actor.is_staff,
-    )  # fmt: skip
+        as_object(given.get("custom_fields")), for_customer=for_customer, complete=for_customer
+    )
     uploads.check(files)
     mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
     if mailbox is None:
@@ -41,6 +45,7 @@ def open_for(
             requester=requester, mailbox=mailbox, subject=" ".join(given["title"].split()),
             content=Content(text=given["description"].replace("\r\n", "\n").strip(), files=stored), via=via, actor=actor,
             priority=priority, category=given.get("category"), number=number,
+            guest_name=guest_name,
         )  # fmt: skip
         if custom := {name: value for name, value in custom.items() if value is not None}:
             actions.set_custom(ticket, custom, actor=actor)
@@ -55,15 +60,20 @@ def throttle_guest(address: str, *, client: str) -> None:
 
 
 def guest_ticket(given: dict[str, Any], files: list[Any], *, via: str) -> Ticket:
-    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for
-    one who exists and one who doesn't."""
-    address = given["email"].lower()
-    # No name: that would fill in an existing person's. A new one gets it.
-    requester = people.find(address) or actions.person_for(address, given["name"])
+    """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for one who exists and
+    one who doesn't. Refused for an address of ours: nobody is to read our name above a stranger's words."""
+    address = people.plain(given["email"])
+    owner = people.find(address)
+    ours = frozenset(Mailbox.objects.order_by().values_list("address", flat=True))
+    if is_ours(address, ours) or (owner is not None and owner.role in STAFF_ROLES):
+        raise Refused(_("This address can't be used here. Sign in instead."), "email")
+    # No name: mail to whoever reads that address would greet them with it.
+    requester = owner or actions.person_for(address)
     text = given["description"].strip()
     title = given.get("title", "").strip() or text.partition("\n")[0][:100]
     return open_for(
-        requester, requester, {**given, "title": title}, files, via=via, priority=given.get("priority", 2), as_guest=True
+        requester, requester, {**given, "title": title}, files, via=via, priority=given.get("priority", 2),
+        guest_name=given["name"].strip(),
     )  # fmt: skip
 
 

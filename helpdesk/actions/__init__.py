@@ -22,6 +22,7 @@ from helpdesk.actions.editing import (
     set_tags,
     withdraw,
 )
+from helpdesk.actions.guests import confirm_request
 from helpdesk.actions.holding import admit, admit_as, detach, mark_spam, not_spam, reject
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
 from helpdesk.actions.opening import open_ticket
@@ -54,6 +55,7 @@ __all__ = [
     "change_address",
     "changing",
     "choose_mail",
+    "confirm_request",
     "customer_comment",
     "delete_comment",
     "delete_ticket",

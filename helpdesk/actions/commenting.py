@@ -12,6 +12,7 @@ from helpdesk import access, notify, people
 from helpdesk.actions.assigning import assign
 from helpdesk.actions.common import Refused, changing, record
 from helpdesk.actions.content import Content, from_markdown, write_comment
+from helpdesk.actions.guests import taken
 from helpdesk.actions.moving import reopened_status
 from helpdesk.actions.people import add_participant, wrote_from
 from helpdesk.actions.watching import watch
@@ -35,6 +36,7 @@ def customer_comment(
         elif content.is_automatic:
             record(current, "automatic-reply", author, comment=comment.pk)
         else:
+            taken(current, author)
             received(current, comment)
     return comment
 

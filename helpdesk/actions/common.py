@@ -86,9 +86,9 @@ def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Even
 
 _FIELDS = (
     "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
-    "customer_waits_since", "resolved_at", "closed_at", "category_id", "custom",
+    "customer_waits_since", "resolved_at", "closed_at", "category_id", "custom", "guest_name",
 )  # fmt: skip
-_QUIET = {"customer_waits_since"}
+_QUIET = {"customer_waits_since", "guest_name"}
 # What helpdesk.sla works out from the others.
 _FOLLOWING = (
     "sla_policy_id", "first_response_due", "next_response_due", "resolution_due", "sla_due_at", "sla_check_at",

@@ -40,19 +40,20 @@ def open_ticket(
     address: str = "",
     asks_to_add: Sequence[Sequence[str]] = (),
     quote: bool = True,
+    guest_name: str | None = None,
 ) -> tuple[Ticket, Comment]:
     """A ticket with its first comment, participants, event and acknowledgement, in one transaction.
 
     `number` is a reserved ticket id. `cc` may write into the ticket and get its answers, except staff; `asks_to_add`
     ([name, address]) wait for an agent to let them. `address` is the one that the requester wrote from. Without `quote`
-    the acknowledgement does not repeat what was written.
+    the acknowledgement does not repeat what was written. `guest_name` is what a guest typed, with an address of their choice.
     """
     now = at or timezone.now()
     with transaction.atomic(savepoint=False):
         ticket = Ticket(
             pk=number, subject=subject.strip()[:500] or "(no subject)", requester=requester, mailbox=mailbox,
             team=(category.team if category else None) or _team_of(mailbox.pk), category=category,
-            follows=follows, priority=priority, created_at=now,
+            guest_name=guest_name, follows=follows, priority=priority, created_at=now,
             activity_at=now, customer_waits_since=now,
         )  # fmt: skip
         ticket.save(force_insert=True)

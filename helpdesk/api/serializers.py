@@ -159,11 +159,12 @@ class TicketListSerializer(serializers.ModelSerializer[Ticket]):
     tags = serializers.SerializerMethodField()
     custom_fields = serializers.SerializerMethodField()
     updated_at = serializers.DateTimeField(source="activity_at", read_only=True)
+    address_verified = serializers.BooleanField(read_only=True, help_text="False: a guest typed the requester's address, and nobody has shown that it is theirs.")  # fmt: skip
 
     class Meta:
         model = Ticket
         fields = [
-            "id", "title", "status", "priority", "category", "team", "tags", "custom_fields", "requester", "assigned_to",
+            "id", "title", "status", "priority", "category", "team", "tags", "custom_fields", "requester", "address_verified", "assigned_to",
             "is_breached", "first_response_due", "next_response_due", "resolution_due", "version", "created_at",
             "updated_at", "resolved_at", "closed_at",
         ]  # fmt: skip

@@ -51,6 +51,11 @@ class Ticket(models.Model):
     is_breached = models.BooleanField(default=False, help_text="A target was missed.")
     first_responded_at = models.DateTimeField(null=True, blank=True)
     custom = models.JSONField("custom fields", default=dict, blank=True)
+    # Null for all but a guest's: adding a column with a default would rewrite the table.
+    guest_name = models.CharField(
+        max_length=200, null=True, blank=True,
+        help_text="What a guest typed as their name, until they have shown that the address they typed is theirs.",
+    )  # fmt: skip
     is_spam = models.BooleanField(default=False)
     follows = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followed_by",
@@ -94,6 +99,11 @@ class Ticket(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:ticket", args=[self.pk])
+
+    @property
+    def address_verified(self) -> bool:
+        """False where anybody may have typed the requester's address into the form, with the words of their choice."""
+        return self.guest_name is None
 
 
 class MessageRef(models.Model):

@@ -1,4 +1,4 @@
-"""By the link in a mail: a ticket to read, and nothing else."""
+"""By the link in a mail: a ticket to read, and to say that a guest's request is theirs. Nothing else."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access
 from helpdesk.links import Ended, Link, read_link
-from helpdesk.portal.tickets import conversation, file_of, html_of
+from helpdesk.portal.tickets import conversation, file_of, html_of, take_for_theirs
 
 P = ParamSpec("P")
 
@@ -54,6 +54,14 @@ def ticket(request: HttpRequest, token: str, link: Link) -> HttpResponse:
     if request.user.is_authenticated and request.user == link.reader:
         return redirect("portal:ticket", link.ticket.pk)
     return conversation(request, link.ticket, link.reader, token=token, until=link.until)
+
+
+@never_cache  # type: ignore[arg-type]
+@require_POST
+@by_link
+def confirm(request: HttpRequest, token: str, link: Link) -> HttpResponse:
+    take_for_theirs(request, link.ticket, link.reader)
+    return redirect("portal:link", token)
 
 
 @require_GET

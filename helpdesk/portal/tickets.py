@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -107,6 +107,22 @@ def end_links(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("portal:ticket", pk)
 
 
+@require_POST
+@customers_only
+def confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.ticket(request.user, pk)
+    take_for_theirs(request, found, _customer(request))
+    return redirect("portal:ticket", pk)
+
+
+def take_for_theirs(request: HttpRequest, found: Ticket, reader: Person) -> None:
+    try:
+        actions.confirm_request(found, actor=reader)
+    except Refused:
+        raise Http404 from None
+    messages.success(request, _("Thank you for telling us."))
+
+
 @never_cache
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
@@ -193,6 +209,7 @@ def conversation(
         "can_rate": found.status in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED)
         and found.first_responded_at is not None
         and not token,
+        "is_asked": not found.address_verified and found.requester_id == reader.pk,
         "can_withdraw": found.requester_id == reader.pk and found.status != Ticket.Status.CLOSED and not token,
     }  # fmt: skip
     return render(request, "portal/ticket.html", context)

@@ -19,11 +19,13 @@ urlpatterns = [
     path("tickets/<int:pk>/", tickets.ticket, name="ticket"),
     path("tickets/<int:pk>/reply/", tickets.reply, name="reply"),
     path("tickets/<int:pk>/rate/", tickets.rate, name="rate"),
+    path("tickets/<int:pk>/confirm/", tickets.confirm, name="confirm"),
     path("tickets/<int:pk>/withdraw/", tickets.withdraw, name="withdraw"),
     path("tickets/<int:pk>/links/", tickets.end_links, name="end_links"),
     path("files/<int:pk>/", tickets.file, name="file"),
     path("comments/<int:pk>/", tickets.comment_html, name="comment_html"),
     path("link/<str:token>/", links.ticket, name="link"),
+    path("link/<str:token>/confirm/", links.confirm, name="link_confirm"),
     path("link/<str:token>/files/<int:pk>/", links.file, name="link_file"),
     path("link/<str:token>/comments/<int:pk>/", links.comment_html, name="link_comment_html"),
 ]
