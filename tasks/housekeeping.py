@@ -4,8 +4,10 @@ import zlib
 from datetime import timedelta
 from itertools import takewhile
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from celery import shared_task
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.db.models import Exists, OuterRef
@@ -53,10 +55,15 @@ def _compress(pk: int) -> int:
 
 @shared_task
 def clean_up() -> None:
-    """Raw mail older than RAW_MAIL_DAYS, files that no attachment names, and what throttling has counted."""
+    """Raw mail older than RAW_MAIL_DAYS, files that no attachment names, and what signing in and throttling left."""
     IdempotencyKey.objects.filter(created_at__lt=timezone.now() - timedelta(days=1)).delete()
     TokenFamily.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
-    VerifiedAddress.objects.filter(expires_at__lt=timezone.now() - timedelta(days=1)).delete()
+    VerifiedAddress.objects.filter(expires_at__lt=timezone.now()).delete()
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    # Locks last for AXES_COOLOFF_TIME; who signed in when, and from where, is kept for a month.
+    AccessAttempt.objects.filter(attempt_time__lt=timezone.now() - timedelta(days=1)).delete()
+    for log in (AccessLog, AccessFailureLog):
+        log.objects.filter(attempt_time__lt=timezone.now() - timedelta(days=31)).delete()
     # With their tokens; the person of a registration that was never confirmed is nobody.
     Person.objects.filter(registration__expires_at__lt=timezone.now(), email__endswith=NOWHERE).delete()
     Attempt.objects.filter(at__lt=timezone.now() - timedelta(days=31)).delete()

@@ -4,16 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from helpdesk import files
+from helpdesk import actions, files
+from helpdesk.models import VerifiedAddress
 from inbound.models import InboundMail, RawMail
-from tasks.housekeeping import compress
-from tests.mail import arrive, eml
+from tasks.housekeeping import clean_up, compress
+from tests.mail import agent, arrive, eml
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +73,29 @@ def test_a_file_that_goes_away_meanwhile_is_no_orphan_and_stops_nothing(monkeypa
     monkeypatch.setattr(default_storage._wrapped, "get_modified_time", late)  # type: ignore[attr-defined]
     found = sorted(files.orphans(timezone.now() + timedelta(minutes=1)))
     assert found == ["tickets/1/0.txt", "tickets/1/2.txt"]
+
+
+def test_what_signing_in_leaves_behind_goes_when_it_is_worth_nothing_any_more() -> None:
+    """Addresses, networks and times of people: nobody keeps them for ever."""
+    agent(), agent("Bob")
+    for name in ("ada", "bob"):
+        Client().post("/admin/login/", {"username": f"{name}@example.com", "password": "wrong"})
+        Client().post(
+            "/admin/login/?next=/admin/", {"username": f"{name}@example.com", "password": "correct horse battery"}
+        )
+    Client().post("/admin/login/", {"username": "eve@example.com", "password": "wrong"})
+    AccessAttempt.objects.create(username="old@example.com", user_agent="x", failures_since_start=1)
+    actions.verified("old@example.net", client="x"), actions.verified("new@example.net", client="x")
+    tables = (AccessAttempt, AccessLog, Session, VerifiedAddress)
+    counts = [model.objects.count() for model in tables]
+    clean_up()
+    assert [model.objects.count() for model in tables] == counts
+    now = timezone.now()
+    AccessAttempt.objects.filter(username="old@example.com").update(attempt_time=now - timedelta(days=1, minutes=1))
+    AccessLog.objects.filter(username="ada@example.com").update(attempt_time=now - timedelta(days=32))
+    Session.objects.filter(pk=Session.objects.order_by("pk").values("pk")[:1]).update(expire_date=now)
+    VerifiedAddress.objects.filter(address="old@example.net").update(expires_at=now)
+    clean_up()
+    assert [model.objects.count() for model in tables] == [count - 1 for count in counts]
+    assert not AccessAttempt.objects.filter(username="old@example.com").exists()
+    assert AccessLog.objects.get().username == "bob@example.com"
