@@ -32,7 +32,7 @@ class EmailBackend(BaseBackend):
             return None
         person = people.who_signs_in(address)
         account, network = person.email if person else people.plain(address), _network(request)
-        known = f"signed-in {account} {network}"
+        known = f"signed-in {network} {account}"
         is_known = Attempt.objects.filter(key=known[:300], at__gt=timezone.now() - MONTH).exists()
         counted = [throttle.count(f"password-failed-from {network}"), throttle.count(f"password-failed {account}")]
         try:

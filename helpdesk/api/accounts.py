@@ -1,5 +1,6 @@
 """Accounts: verifying an address, registering, signing in and out, and passwords."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from helpdesk.api.throttling import SigningIn, client
 from helpdesk.api.tickets import read
 from helpdesk.models import EmailCode, Person
 
+HOUR = timedelta(hours=1)
 BEARER = 'Bearer realm="api"'
 
 
@@ -295,6 +297,7 @@ class ChangePassword(APIView):
         """A new password: every sign-in from before is over, and here is a new one."""
         given = read(PasswordChange, request)
         me: Any = request.user
+        throttle.take(f"password-change {me.pk}", 20, HOUR)  # who has somebody's session has no more guesses
         if not me.check_password(given["current_password"]):
             raise Refused("This is not your password.", "current_password")
         check_password(given["new_password"], me, "new_password")

@@ -45,12 +45,16 @@ print(json.dumps({"pin": pins.issue_pin(fay, actor=ada)}))
 # What makes pages hard: every kind of field, wide tables, long words, long names, and one of each state.
 HARD = """
 from helpdesk.resets import tokens
+import re
 from django.core import signing
+from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from helpdesk.compose import UNSUBSCRIBE_SALT
 from helpdesk.links import ticket_link
+from helpdesk.posting import guest_ticket
 from inbound.models import Mailbox
+from inbound.secrets import unseal
 for kind in CustomField.Kind.values:
     CustomField.objects.create(slug=kind, label=f"A {kind}", kind=kind, choices="One" + " and more" * 20, is_required=kind == "number")
 Category.objects.create(name="Water")
@@ -64,11 +68,18 @@ for state in ("open", "pending", "resolved", "closed"):
         actions.set_status(ticket, state, actor=ada)
     if state == "closed":
         actions.rate(ticket, 4, "Good", actor=gus)
+guests = guest_ticket({"email": "gil@example.net", "name": "Gil", "title": "Wort" * 30, "description": "x",
+                       "custom_fields": {"number": "1"}}, [], via="portal")
+actions.verified("long." * 10 + "name@example.net", client="x")
+with transaction.atomic():  # before it is sent, and wiped
+    actions.ask_to_register("long." * 10 + "name@example.net", "a long phrase", name="", username="", client="x")
+    sealed = OutboundMail.objects.get(kind="registration").sealed
 token = f"{urlsafe_base64_encode(force_bytes(gus.pk))}/{tokens.make_token(gus)}"
 pins.issue_pin(actions.person_for("hal@example.net", "Hal"), actor=ada)
 print(json.dumps({
     "pin": pins.issue_pin(gus, actor=ada), "ended": f"/portal/link/{signing.dumps([ticket.pk, gus.pk, 7, str()], salt='ticket link')}/",
     "end_pin": f"/portal/pin/{signing.dumps(SupportPin.objects.get(person__email='hal@example.net').pk, salt=pins.END_SALT)}/", "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
+    "registration": re.search("/portal/registration/[^/]+/", unseal(sealed))[0], "guests": ticket_link(guests, guests.requester),
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",
     "tickets": list(Ticket.objects.filter(requester=gus).values_list("pk", flat=True))}))
 """
@@ -240,6 +251,11 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
     look(hard["password"])
     look(page.url, "Set the password", new_password1="short", new_password2="short")
     look("/portal/password/MQ/none/")
+    look(hard["registration"])
+    look(hard["registration"], "Confirm", password="wrong")
+    look("/portal/registration/none/")
+    look(hard["guests"])
+    look(hard["guests"], "Yes, this is my request")
     look(hard["unsubscribe"])
     look(hard["unsubscribe"], "Yes, stop it")
     look("/portal/nothing/")

@@ -1,9 +1,11 @@
 """One-time codes, from the side of a guesser with as many clients as they like, and of the owner whom they are in the way of."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from django.db.models import F, Sum
 from django.test import Client
 from django.utils import timezone
@@ -160,3 +162,28 @@ def test_who_asks_too_often_is_stopped_and_nobody_else_is() -> None:
         codes.send_code("sign-in", CLEO, asker="x", client="192.0.2.1")
     codes.send_code("sign-in", CLEO, asker="cleo", client="192.0.2.2")
     assert EmailCode.objects.filter(address=CLEO, expires_at__gt=timezone.now()).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_no_more_get_short_codes_than_one_after_the_other() -> None:
+    together, failed = threading.Barrier(8), list[BaseException]()
+
+    def ask(number: int) -> None:
+        try:
+            together.wait(30)
+            for again in range(4):
+                codes.send_code("sign-in", CLEO, asker=f"{number} {again}", client=f"198.51.{number}.{again}")
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert EmailCode.objects.filter(is_long=False).count() == codes.SHORT_AN_HOUR
+    assert EmailCode.objects.filter(is_long=True, same_as=None).count() == 1
+    assert EmailCode.objects.count() == 32

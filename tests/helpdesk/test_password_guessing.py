@@ -100,6 +100,15 @@ def test_right_passwords_count_for_nothing() -> None:
     assert not Attempt.objects.filter(key__startswith="password-failed").exists()
 
 
+def test_who_has_somebodys_session_does_not_find_out_the_password_with_it() -> None:
+    api, path = Api(Person.objects.get(email=BOB)), "/auth/users/set_password/"
+    for number in range(20):
+        body = {"current_password": f"wrong {number}", "new_password": "another long phrase"}
+        assert said(api("POST", path, body))[2] == "current_password"
+    answer = api("POST", path, {"current_password": RIGHT, "new_password": "another long phrase"})
+    assert said(answer)[:2] == (429, "throttled")
+
+
 def test_a_client_without_an_address_is_counted_as_one() -> None:
     """Behind a socket of this machine there is none; PostgreSQL takes no other word for it."""
     for _ in range(10):
