@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('helpdesk', '0009_everyone_is_heard'),
+        ('helpdesk', '0013_who_sees'),
     ]
 
     operations = [
