@@ -17,6 +17,7 @@ from inbound.reading.ours import MARK_HEADER
 NOTE = b"Withheld: this mail of ours holds a code or a link that signs in."
 HEAD = 200_000  # bytes in which a header block ends
 MOST = 10  # marks, return paths, boundaries and returned mails that are looked at: what follows more is not kept
+MOST_LOOKED_AT = 500  # what looks like a mark: each is reckoned, and a stranger can write a million of them
 _FIELD = MARK_HEADER.lower().encode() + b":"
 _MARK = re.compile(rb"[ \t]*([a-z2-7]{18,48})[ \t]*\r?(?:\n|$)", re.IGNORECASE)
 _PATH = re.compile(rb"\+(s[a-z2-7]{18,48})@", re.IGNORECASE)
@@ -54,7 +55,9 @@ def without_secrets(raw: bytes, recipients: Iterable[str] = (), mail_from: str |
 def _marks(raw: bytes) -> Iterator[tuple[int, int]]:
     """Where a mark of a secret mail stands, and the mail that it names."""
     lower, at = raw.lower(), -1
-    while (at := lower.find(_FIELD, at + 1)) >= 0:
+    for _ in range(MOST_LOOKED_AT):
+        if (at := lower.find(_FIELD, at + 1)) < 0:
+            return
         found = _MARK.match(raw, at + len(_FIELD))
         if found and (outbound := read_secret_mark(found[1].decode())) is not None:
             yield at, outbound
