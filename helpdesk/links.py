@@ -40,7 +40,7 @@ class Ended(Http404):
 
 
 def ticket_link(ticket: Ticket, person: Person) -> str:
-    """ "" for somebody who does not take part: it would open nothing."""
+    """Empty for somebody who does not take part: it would open nothing."""
     rounds = _rounds(ticket.pk, person.pk)
     if not rounds:
         return ""

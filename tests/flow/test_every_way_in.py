@@ -579,8 +579,8 @@ def told(mail: OutboundMail) -> str:
 
 
 def words(mail: OutboundMail) -> str:
-    """Without its links, which are signed at their time."""
-    return re.sub(r"https?://\S+", "LINK", mail.text)
+    """Without its links, which are signed at their time, and until when they work."""
+    return re.sub(r"https?://\S+|The link works until .*", "LINK", mail.text)
 
 
 def answered(ticket: Ticket) -> Sent:
