@@ -90,13 +90,6 @@ class Person(AbstractBaseUser):
     def is_superuser(self) -> bool:
         return self.is_active and self.role == self.Role.ADMIN
 
-    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
-        """Another role ends every session, as a new password does: who came in as a customer, by a code or a PIN, does not
-        become staff without the password."""
-        return salted_hmac(
-            "helpdesk session", f"{self.password}\0{self.role}", secret=secret, algorithm="sha256"
-        ).hexdigest()
-
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Configuration is for admins; what agents may do is decided in helpdesk.access."""
         return self.is_superuser
@@ -118,7 +111,7 @@ class Person(AbstractBaseUser):
         return f"{self.pk}\0{self.password}\0{self.email}\0{self.role}"
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        # Django's covers the password alone.
+        # Django's covers the password alone. Who came in as a customer, by a code or a PIN, does not become staff.
         return salted_hmac("session", self.signs_in_as(), secret=secret, algorithm="sha256").hexdigest()
 
 
