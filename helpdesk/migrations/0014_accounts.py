@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='personaddress',
             name='may_sign_in',
-            field=models.BooleanField(default=False, help_text='Codes and links that sign in go there, too.', verbose_name='may sign in'),
+            field=models.BooleanField(default=False, help_text='Codes and links that sign in go there, too; not to one that was given up.', verbose_name='may sign in'),
         ),
         migrations.AddField(
             model_name='ticket',

@@ -128,7 +128,9 @@ class PersonAddress(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="addresses")
     address = AddressField(unique=True)
     may_sign_in = models.BooleanField(
-        "may sign in", default=False, help_text="Codes and links that sign in go there, too."
+        "may sign in",
+        default=False,
+        help_text="Codes and links that sign in go there, too; not to one that was given up.",
     )
     given_up_at = models.DateTimeField(
         null=True,

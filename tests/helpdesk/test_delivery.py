@@ -83,6 +83,9 @@ def test_every_kind_of_mail_that_no_person_wrote_says_so_and_an_answer_does_not(
     actions.set_status(ticket, "resolved", actor=ada)
     codes.send_code("verify", "new@example.org", asker="x", client="127.0.0.1")
     pins.take_pin(pins.issue_pin(ticket.requester, actor=ada), client="127.0.0.1")
+    notify.registration(
+        "new@example.org", None, "token", box, hours=24, expires_at=soon, is_known=False, send=True
+    )  # fmt: skip
     notify.password_reset(ada.email, ada, "https://example.com/x", box, expires_at=soon, send=True)
     notify.sla_warning(ticket, ada, "First answer", soon)
     notify.sla_breach(ticket, ada, "First answer", soon)
