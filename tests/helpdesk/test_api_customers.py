@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counts_yet")]
 TAG, TEAM, NOTE, FIELD = "vip-tag", "Blue Team", "Hush", "field-of-ours"
 TICKET = {
     "id", "title", "status", "priority", "category", "custom_fields.seat", "requester.id", "requester.name",
-    "requester.email", "requester.role", "version", "created_at", "updated_at", "resolved_at", "closed_at",
+    "requester.email", "requester.role", "address_verified", "version", "created_at", "updated_at", "resolved_at", "closed_at",
 }  # fmt: skip
 FILE = {"id", "name", "content_type", "size", "url", "created_at"}
 COMMENT = {

@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from helpdesk import actions, participants
-from helpdesk.actions import Content, Refused, codes
+from helpdesk.actions import Content, Refused, codes, pins
 from helpdesk.api import tokens
 from helpdesk.links import ticket_link
 from helpdesk.models import EmailCode, OutboundMail, Person, PersonAddress, SupportPin
@@ -97,7 +97,7 @@ def test_mail_from_the_old_address_is_still_heard_and_what_we_say_goes_to_the_ne
 def test_links_pins_sessions_and_tokens_from_before_end_with_the_address(client) -> None:
     ticket = a_ticket()
     cleo = ticket.requester
-    link, pin = ticket_link(ticket, cleo), codes.issue_pin(cleo, actor=agent())
+    link, pin = ticket_link(ticket, cleo), pins.issue_pin(cleo, actor=agent())
     path = link[link.index("/portal/") :]
     assert client.get(path).status_code == 200
     elsewhere, here = Client(), Client()
@@ -108,7 +108,7 @@ def test_links_pins_sessions_and_tokens_from_before_end_with_the_address(client)
     cleo.refresh_from_db()
     assert client.get(path).status_code == 404
     with pytest.raises(Refused):
-        codes.take_pin(pin, client="192.0.2.1")
+        pins.take_pin(pin, client="192.0.2.1")
     assert SupportPin.objects.get().revoked_at
     assert elsewhere.get("/portal/").status_code == 302
     assert here.get("/portal/").status_code == 200  # who changed it goes on

@@ -174,6 +174,7 @@ def test_pins_are_for_customers_and_from_staff_only() -> None:
 
 
 def test_guessing_pins_is_throttled_per_client_and_stops_nobody_else() -> None:
+    mailbox()
     pin, refused = pins.issue_pin(customer(), actor=agent()), 0
     for number in range(60):
         try:

@@ -26,7 +26,7 @@ def an_account(**fields: str) -> ImapAccount:
 
 
 MAILBOX_FORM = {
-    "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "plus_addressing": "on",
+    "address": "support@example.com", "name": "X", "is_active": "on", "on_closed": "reopen", "sender_policy": "hold", "plus_addressing": "on",
     "spam_header": "", "identity-TOTAL_FORMS": "0", "identity-INITIAL_FORMS": "0",
     "imap_accounts-TOTAL_FORMS": "1", "imap_accounts-INITIAL_FORMS": "1",
 }  # fmt: skip
