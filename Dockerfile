@@ -20,4 +20,4 @@ RUN HELPDESK_KEYS=throwaway python manage.py collectstatic --noinput
 
 USER helpdesk
 EXPOSE 8000 2525
-CMD ["uvicorn", "helpdesk.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--proxy-headers"]
+CMD ["uvicorn", "helpdesk.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers"]

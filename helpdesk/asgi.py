@@ -1,6 +1,9 @@
 import os
 import warnings
+from typing import cast
 
+from asgiref.typing import ASGI3Application
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 from helpdesk import private
@@ -10,4 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 # WhiteNoise streams files synchronously, which Django's ASGI handler does for it; and a checkout has no collected folder.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 warnings.filterwarnings("ignore", message="No directory at")
-application = get_asgi_application()
+django = cast(ASGI3Application, get_asgi_application())
+
+from helpdesk.bodies import bounded  # noqa: E402  # they need the settings, and the apps
+from helpdesk.proxies import behind_proxies  # noqa: E402
+
+application = behind_proxies(bounded(django), settings.TRUSTED_PROXIES)

@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from helpdesk import access, ledger, routes, scanner
+from helpdesk import access, ledger, proxies, routes, scanner
 from helpdesk.models import Attachment, OutboundMail
 from inbound.models import ImapAccount, ImapCursor, InboundMail
 from inbound.transports.imap import passed_over
@@ -50,6 +50,7 @@ def health(request: HttpRequest) -> JsonResponse:
         checks["messages_passed_over"] = _passed_over()
         checks["folders_numbered_anew"] = _noted()
         checks["files_not_scanned"] = _not_scanned()
+        checks["proxies_not_trusted"] = proxies.not_trusted()
         checks["stuck"] = [*watchdog.seen(), *_silent_ends()]
         if checks["stuck"]:
             problems.append("stuck")

@@ -101,7 +101,7 @@ def _web() -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             "helpdesk.asgi:application", host=host, port=port, lifespan="off", log_config=None, access_log=False,
-            proxy_headers=True, timeout_graceful_shutdown=5, server_header=False,
+            proxy_headers=False, timeout_graceful_shutdown=5, server_header=False,
         )
     )  # fmt: skip
 

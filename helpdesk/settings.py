@@ -107,6 +107,16 @@ def networks(value: str) -> list[str]:
     return words(value)
 
 
+def proxies(value: str) -> list[str]:
+    """Networks, or "off". All addresses at once are none: then anybody could say who they are."""
+    if value.lower() == "off":
+        return []
+    for network in networks(value):
+        if ipaddress.ip_network(network, strict=False).prefixlen == 0:
+            raise ValueError("must not be every address: anybody could say then where they come from")
+    return networks(value)
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value.lower() not in allowed:
@@ -150,7 +160,8 @@ ALLOWED_HOSTS = setting(
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 _https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed (helpdesk.proxies).
+TRUSTED_PROXIES = setting("TRUSTED_PROXIES", "127.0.0.0/8,::1/128", proxies)
 SECURE_HSTS_SECONDS = 3600 * 24 * 30 if _https else 0
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"

@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from helpdesk.api.errors import problem
+from helpdesk.middleware import policy
 
 PAGES = ("/admin/", "/portal/", "/static/", "/unsubscribe/")
 
@@ -29,6 +32,21 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _for_people(request):
         return render(None, "page.html", {"title": "That could not be read."}, status=400)
     return JsonResponse({"error": problem("invalid", "The request could not be read.")}, status=400)
+
+
+def body_refused(request: HttpRequest, status: int, limit: int) -> HttpResponse:
+    """413 or 408: for helpdesk.bodies, which answers before any middleware does."""
+    with translation.override(translation.get_language_from_request(request) if _for_people(request) else "en"):
+        too_large = _("That is more than is taken here: at most {size} MB at once.").format(size=f"{limit / 10**6:g}")
+        said = too_large if status == 413 else _("The request came too slowly.")
+        page = render(None, "page.html", {"title": said}, status=status)
+    if _for_people(request):
+        response: HttpResponse = page
+        response["Content-Security-Policy"] = policy()
+    else:
+        response = JsonResponse({"error": problem("too_large" if status == 413 else "too_slow", said)}, status=status)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def locked_out(request: HttpRequest, credentials: object = None, *args: object, **kwargs: object) -> HttpResponse:

@@ -62,6 +62,7 @@ def test_the_domain_knows_no_transport_and_no_task_but_the_bell() -> None:
         "helpdesk.serve",
         "helpdesk.demo",
         "helpdesk.settings",
+        "helpdesk.bodies",
         "helpdesk.urls",
         "helpdesk.apps",
         "helpdesk.admin",

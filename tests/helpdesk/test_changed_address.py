@@ -5,7 +5,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from helpdesk import actions, participants
-from helpdesk.actions import Content, Refused, codes, pins
+from helpdesk.actions import Content, Refused, pins
 from helpdesk.api import tokens
 from helpdesk.links import ticket_link
 from helpdesk.models import EmailCode, OutboundMail, Person, PersonAddress, SupportPin

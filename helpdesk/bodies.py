@@ -1,0 +1,116 @@
+"""How large a request's body may be, and how long it may take: before Django, which would keep all of it first.
+
+What is larger is answered with 413, by its Content-Length before a byte of it is read, or else where the count passes
+the limit; what comes too slowly with 408 (RFC 9110 15.5.14, 15.5.9). Then the connection ends.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from io import BytesIO
+
+from asgiref.typing import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+    Scope,
+)
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+
+from helpdesk import web
+from inbound.transports.webhook import knows_the_secret
+
+# The longest text that a form takes has 100,000 characters, and an emoji is twelve bytes of a form or of JSON.
+FORM = 1_500_000
+# A body comes at least this fast, after a start; so the largest that is taken has about half an hour.
+START_SECONDS, BYTES_A_SECOND = 20.0, 16_000
+LINGER_SECONDS = 3.0  # who is still sending hears the answer, if they listen by then
+
+# Where files are handed in: the slash at the end may be missing, as everywhere in the API.
+_UPLOADS = re.compile(
+    r"/(?:add|api/tickets(?:/\d+/(?:comments|attachments))?|profiles/\d+/tickets|tickets/\d+/messages"
+    r"|portal/new|portal/tickets/\d+/reply|admin/tickets/\d+/reply)/?"
+)
+
+
+def limit_for(path: str, authorization: str) -> int:
+    """In bytes. Files come with what a mail could hold: it is by mail that they go on. A provider's post holds a mail,
+    by a third larger; whoever does not know the secret is no provider."""
+    if _UPLOADS.fullmatch(path):
+        return FORM + max(settings.ATTACHMENT_MAX_BYTES, settings.MAX_MAIL_BYTES)
+    if path.startswith("/anymail/") and settings.ANYMAIL_WEBHOOK_SECRET and knows_the_secret(authorization):
+        return FORM + settings.MAX_MAIL_BYTES * 14 // 10
+    return FORM
+
+
+class _Unread(Exception):
+    """The rest of the body is not read."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def bounded(app: ASGI3Application, *, clock: Callable[[], float] = time.monotonic) -> ASGI3Application:
+    """`app` with bodies that are neither larger nor slower than they may be."""
+
+    async def asked(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        limit = limit_for(scope["path"], headers.get(b"authorization", ""))
+        length = headers.get(b"content-length", "")
+        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+            return await _refuse(413, limit, scope, receive, send)
+        seen, is_whole, has_begun, started = 0, False, False, clock()
+
+        async def read() -> ASGIReceiveEvent:
+            nonlocal seen, is_whole
+            if is_whole:  # only the client's going away is waited for now, and that may take as long as it likes
+                return await receive()
+            left = started + START_SECONDS + seen / BYTES_A_SECOND - clock()
+            try:
+                event = await asyncio.wait_for(receive(), max(left, 0.0))
+            except TimeoutError:
+                raise _Unread(408) from None
+            if event["type"] == "http.request":
+                seen += len(event.get("body", b""))
+                is_whole = not event.get("more_body", False)
+                if seen > limit:
+                    raise _Unread(413)
+            return event
+
+        async def answer(event: ASGISendEvent) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(event)
+
+        try:
+            await app(scope, read, answer)
+        except _Unread as why:
+            if has_begun:
+                raise
+            await _refuse(why.status, limit, scope, receive, send)
+
+    return asked
+
+
+async def _refuse(
+    status: int, limit: int, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+) -> None:
+    said = web.body_refused(ASGIRequest(scope, BytesIO()), status, limit)
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in said.items()]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(said.content)), (b"connection", b"close")], "trailers": False})  # fmt: skip
+    await send({"type": "http.response.body", "body": said.content, "more_body": True})
+    # A connection that is closed while its client is still sending takes the answer along.
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (event := await receive())["type"] == "http.request" and event.get("more_body", False):
+                pass
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
