@@ -47,11 +47,34 @@ _PLAIN_BACKGROUND = re.compile(
     r"""([;"'\s])background\s*+:\s*+(#[0-9a-f]{3,8}+|rgba?\([\d\s,.%]{1,60}+\)|[a-z]{1,30}+)(?=\s{0,9}[;"'])""",
     re.IGNORECASE,
 )
+_FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "calc"}  # of CSS: those that fetch nothing
+
+
+def _harmless(tag: str, name: str, value: str) -> str | None:
+    """An attribute's value, or None. An address must be whole: what a browser would complete with the address of the
+    page that shows the mail (/admin/…, //host, https:admin) is ours to it, and asked for as whoever reads the mail."""
+    if name in {"href", "src"}:
+        # A browser leaves these out before it looks (WHATWG URL 4.4).
+        plain = re.sub(r"[\t\r\n]", "", value).strip("".join(map(chr, range(33))))
+        return plain if _WHOLE.match(plain) else None
+    if name == "style":
+        return ";".join(declaration for declaration in value.split(";") if _fetches_nothing(declaration))
+    return value
+
+
+def _fetches_nothing(declaration: str) -> bool:
+    functions = re.findall(r"([\w-]{0,20})\s*+\(", declaration.lower())
+    return "\\" not in declaration and set(functions) <= _FUNCTIONS
+
+
+_WHOLE = re.compile(r"https?://[^/\\\s]|mailto:|tel:|cid:", re.IGNORECASE)
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
     clean_content_tags=_DROPPED,
     attributes=_ATTRIBUTES,
+    attribute_filter=_harmless,
     url_schemes={"http", "https", "mailto", "tel", "cid"},
+    url_relative="deny",
     filter_style_properties=_STYLES,
     link_rel="noopener noreferrer nofollow",
     set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
@@ -60,7 +83,7 @@ _CLEANER = nh3.Cleaner(
 
 def safe_html(html: str) -> str:
     """`html`, as `read_html` and `write_html` leave it, without script, forms, frames, positioned or tracking
-    styles; links and cid: images stay. "" where it would become much larger than it was."""
+    styles, or addresses that are not whole; links and cid: images stay. "" where it would become much larger than it was."""
     # The shorthand is not let through (it can hold url()); a plain colour in it is what makes white text readable.
     safe = _CLEANER.clean(_PLAIN_BACKGROUND.sub(r"\1background-color:\2", html))
     return safe if len(safe) <= 3 * len(html) + 10_000 else ""

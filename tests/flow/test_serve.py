@@ -148,7 +148,7 @@ def test_a_large_mail_that_a_provider_posts_is_stored_as_it_came(tmp_path: Path)
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 200
         assert served.rows("select data from inbound_rawmail") == [(raw,)]
-        with pytest.raises(urllib.error.HTTPError, match="400"):
+        with pytest.raises(urllib.error.HTTPError, match="413"):
             urllib.request.urlopen(urllib.request.Request(request.full_url, request.data), timeout=30)
     finally:
         served.kill()

@@ -1,3 +1,8 @@
+import re
+from html import escape
+
+import pytest
+
 from inbound.reading.body import html_to_text, safe_html
 from inbound.reading.quotes import split, split_text
 
@@ -66,3 +71,31 @@ def test_html_becomes_readable_text() -> None:
 def test_a_plain_background_colour_survives_so_that_white_words_stay_readable() -> None:
     assert "background-color:#234" in safe_html('<p style="background:#234;color:#fff">x</p>').replace(" ", "")
     assert "url" not in safe_html('<p style="background:#234 url(//evil)">x</p>')
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/inbound/imapaccount/1/compare/", "//evil.example/p.png", "admin/", "../admin/", "?all", "#end", "\\\\evil", "/\\evil",
+        "https:/admin/", "https:admin/", "HTTP:admin", "ht\ttps:/admin/", " /admin/", "\x01/admin/", "https:\\admin", "http:///admin/",
+        "javascript:alert(1)", "data:text/html,x", "blob:x", "file:///etc/passwd", "view-source:https://x.example", "",
+    ],
+)  # fmt: skip
+def test_no_address_of_a_mail_is_completed_by_the_page_that_shows_it(address: str) -> None:
+    shown = escape(address)
+    clean = safe_html(
+        f'<a href="{shown}">link</a><img src="{shown}" srcset="{shown} 2x" background="{shown}" longdesc="{shown}">'
+        f'<blockquote cite="{shown}">q</blockquote><table background="{shown}"><tr><td background="{shown}">x</td></tr></table>'
+        f'<p style="color:red;background-image:url({shown});list-style-type:url({shown});border-color:u\\72l({shown})">p</p>'
+    )
+    assert not re.search(r"href=|src|background|cite=|longdesc|url|\(", clean), clean
+    assert "link" in clean
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://x.example/a?b=c#d", "HTTP://x.example", "mailto:cleo@example.net", "tel:+491234", "cid:picture@x", "https://[2001:db8::1]/"],
+)  # fmt: skip
+def test_a_whole_address_stays(address: str) -> None:
+    assert f'href="{address}"' in safe_html(f'<a href="{address}">x</a>')
+    assert "rgb(1, 2, 3)" in safe_html('<p style="color:rgb(1, 2, 3)">x</p>')
