@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 
+from helpdesk.frames import picture
 from helpdesk.unsubscribe import unsubscribe
 from inbound.transports.webhook import guarded_route
 
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", home),
     path("portal/", include("helpdesk.portal.urls")),
     path("admin/", admin.site.urls),
+    path("pictures/<str:token>/", picture, name="picture"),
     path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
     path("", include("helpdesk.api.urls")),
 ]

@@ -8,15 +8,13 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access
+from helpdesk import access, frames
 from helpdesk.links import Ended, Link, read_link
-from helpdesk.portal.tickets import conversation, file_of, html_of, take_for_theirs
+from helpdesk.portal.tickets import conversation, file_of, take_for_theirs
 
 P = ParamSpec("P")
 
@@ -74,10 +72,9 @@ def file(request: HttpRequest, token: str, link: Link, pk: int) -> HttpResponseB
 
 
 @require_GET
-@xframe_options_sameorigin  # type: ignore[arg-type]
 @by_link
 def comment_html(request: HttpRequest, token: str, link: Link, pk: int) -> HttpResponse:
     comment = access.comment(link.reader, pk)
     if comment.ticket_id != link.ticket.pk:
         raise Http404
-    return html_of(request, comment, lambda file: reverse("portal:link_file", args=[token, file]))
+    return frames.comment_page(request, comment, comment.html)

@@ -1,7 +1,5 @@
 """A customer's tickets: the list, the conversation, and a new one."""
 
-import re
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from helpdesk import access, actions, throttle
+from helpdesk import access, actions, frames, throttle
 from helpdesk.actions import Refused
 from helpdesk.downloads import NotGivenOut, download
 from helpdesk.kinds import To, muteable
-from helpdesk.middleware import policy
 from helpdesk.models import Attachment, Category, Comment, CustomField, Person, Ticket
 from helpdesk.portal.forms import GuestForm, TicketForm
 from helpdesk.portal.signing_in import customers_only
@@ -191,10 +187,10 @@ def file(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@xframe_options_sameorigin
 @customers_only
 def comment_html(request: HttpRequest, pk: int) -> HttpResponse:
-    return html_of(request, access.comment(request.user, pk), lambda file: reverse("portal:file", args=[file]))
+    found = access.comment(request.user, pk)
+    return frames.comment_page(request, found, found.html)
 
 
 def conversation(
@@ -220,24 +216,6 @@ def file_of(request: HttpRequest, item: Attachment) -> HttpResponse:
         return download(item, unscanned="unscanned" in request.GET)  # type: ignore[return-value]
     except NotGivenOut:
         return render(request, "portal/file.html", {"title": item.name, "item": item}, status=403)
-
-
-def html_of(request: HttpRequest, comment: Comment, url_of: Callable[[int], str]) -> HttpResponse:
-    """A comment's HTML as a document of its own, for a frame: no script, no images from elsewhere."""
-    cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
-
-    def local(match: "re.Match[str]") -> str:
-        pk = cids.get(match[2].lower())
-        return f"{match[1]}{url_of(pk)}" if pk else f"{match[1]}data:,"
-
-    html = re.sub(r"""(src=["'])cid:([^"']+)""", local, comment.html)
-    response = render(request, "staff/comment_html.html", {"html": html})
-    response["Content-Security-Policy"] = policy(
-        script_src="'none'", connect_src="'none'", form_action="'none'", frame_src="'none'", frame_ancestors="'self'",
-        img_src="'self' data:", sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox",
-    )  # fmt: skip
-    response["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def _scanner_is_away() -> str:

@@ -13,14 +13,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access, actions
+from helpdesk import access, actions, frames
 from helpdesk.actions import Content, File, pins, suppression
 from helpdesk.files import discard
 from helpdesk.history import lines
-from helpdesk.middleware import policy
 from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
 from helpdesk.people import can_be_written_to
 from helpdesk.scanner import ScannerAway
@@ -316,27 +314,11 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@xframe_options_sameorigin
 def comment_html(request: HttpRequest, pk: int) -> HttpResponse:
-    """A comment's HTML as a document of its own, for a frame: no script, and remote images only on request."""
+    """A comment's HTML, or with ?quoted the history below it, for a frame; pictures from elsewhere with ?images."""
     comment = access.comment(request.user, pk)
-    quoted, remote = "quoted" in request.GET, "images" in request.GET
-    html = comment.quoted_html if quoted else comment.html
-    cids = {a.content_id.lower(): a.pk for a in comment.attachments.all() if a.content_id}
-
-    def local(match: "re.Match[str]") -> str:
-        pk = cids.get(match[2].lower())
-        return f"{match[1]}{reverse('admin:attachment', args=[pk])}" if pk else f"{match[1]}data:,"
-
-    html = re.sub(r"""(src=["'])cid:([^"']+)""", local, html)
-    response = render(request, "staff/comment_html.html", {"html": html})
-    response["Content-Security-Policy"] = policy(
-        script_src="'none'", connect_src="'none'", form_action="'none'", frame_src="'none'", frame_ancestors="'self'",
-        img_src="'self' data: https: http:" if remote else "'self' data:",
-        sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox",
-    )  # fmt: skip
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    html = comment.quoted_html if "quoted" in request.GET else comment.html
+    return frames.comment_page(request, comment, html, remote_images="images" in request.GET, tells_height=True)
 
 
 def _reachable(ticket: Ticket) -> list[tuple[str, str]]:

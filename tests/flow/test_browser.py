@@ -93,3 +93,40 @@ def test_an_attachment_opens_in_the_browser_and_the_sidebar_leads_to_the_queues(
         page.click("text=plan.pdf")
     assert Path(download.value.path()).read_bytes().strip() == b"PDF"
     assert page.locator("a[href='/admin/tickets/?queue=mine']").count() > 0
+
+
+def test_a_mails_frame_is_nobodys_page_as_high_as_the_mail_and_its_links_open_elsewhere(
+    served: Served, page: Page
+) -> None:
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    lines = "".join(f"<p>Line {number}</p>" for number in range(80))
+    html = f'<p><a href="{served.url("/api/docs/")}">Read this</a> <img src="cid:p@x" alt="dot"></p>{lines}'
+    served.send(
+        b"From: Cleo <cleo@example.net>\nSubject: A picture\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=o\n\n"
+        b"--o\nContent-Type: text/html\n\n" + html.encode() + b"\n--o\nContent-Type: image/gif\nContent-ID: <p@x>\n"
+        b"Content-Transfer-Encoding: base64\n\nR0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==\n--o--\n"
+    )
+    wait_for(lambda: served.rows("select count(*) from helpdesk_attachment") == [(1,)], 5)
+    page.goto(served.url("/admin/tickets/"))
+    page.click("text=A picture")
+    mail = page.frame_locator("iframe.hd-mail")
+    assert mail.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            "[...document.querySelectorAll('iframe.hd-mail')].every(frame => frame.offsetHeight > 1500)"
+        )
+        height = page.locator("iframe.hd-mail").evaluate("frame => frame.offsetHeight")
+        assert abs(height - mail.locator("html").evaluate("root => root.offsetHeight")) <= 2
+    assert mail.locator("html").evaluate("() => self.origin") == "null"
+    assert page.evaluate("document.querySelector('iframe.hd-mail').contentDocument") is None
+    assert (
+        mail.locator("html").evaluate("() => { try { return parent.document.title } catch { return 'denied' } }")
+        == "denied"
+    )
+    with page.expect_popup() as opened:
+        mail.locator("text=Read this").click()
+    opened.value.wait_for_load_state()
+    assert opened.value.evaluate("[opener, self.origin]") == [None, served.url("")]
+    assert problems == []

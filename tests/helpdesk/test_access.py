@@ -1,12 +1,16 @@
 """Every permission, from the side of the person who must not get in."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 from django.test import Client
 
-from helpdesk import access, actions
+from helpdesk import access, actions, frames
 from helpdesk.actions import Content
+from helpdesk.links import ticket_link
 from helpdesk.models import Person, Team, Ticket
 from tests.mail import agent, customer, eml, receive, ticket_of
 
@@ -124,7 +128,51 @@ def test_remote_images_stay_off_until_asked_for() -> None:
     client = signed_in(agent())
     assert "https:" not in client.get(url)["Content-Security-Policy"]
     assert "https:" in client.get(url + "?images")["Content-Security-Policy"]
-    assert "script-src 'none'" in client.get(url + "?images")["Content-Security-Policy"]
+
+
+def test_a_mails_html_is_a_page_of_no_origin_in_which_nothing_of_it_runs() -> None:
+    row = receive(eml("x", html="<p>hi</p>", message_id="h@h"))
+    ticket, comment = ticket_of(row), ticket_of(row).comments.get()
+    link = "/portal/link/" + ticket_link(ticket, comment.author).rstrip("/").rpartition("/")[2]
+    for client, url in (
+        (signed_in(agent()), f"/admin/comments/{comment.pk}/html/?images"),
+        (signed_in(agent()), f"/admin/comments/{comment.pk}/html/?quoted"),
+        (signed_in(customer()), f"/portal/comments/{comment.pk}/"),
+        (Client(), f"{link}/comments/{comment.pk}/"),
+    ):
+        answer = client.get(url)
+        assert answer.status_code == 200, url
+        policy = dict(part.partition(" ")[::2] for part in answer["Content-Security-Policy"].split("; "))
+        assert "allow-same-origin" not in policy["sandbox"]
+        # Nothing, or the one script that tells how high the page is; a script of the mail has another hash.
+        assert re.fullmatch(r"'none'|'sha256-[\w+/]{43}='", policy["script-src"])
+        assert (
+            policy["default-src"] == policy["connect-src"] == policy["form-action"] == policy["frame-src"] == "'none'"
+        )
+        assert policy["img-src"].split()[0] == "http://testserver/pictures/"
+        assert answer["X-Frame-Options"] == "SAMEORIGIN"
+
+
+WITH_PICTURE = (
+    b"From: cleo@example.net\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=o\n\n--o\n"
+    b'Content-Type: text/html\n\n<p>Look: <img src="cid:p@x"><img src="cid:other@x"></p>\n--o\nContent-Type: image/gif\n'
+    b"Content-ID: <p@x>\nContent-Transfer-Encoding: base64\n\nR0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==\n--o--\n"
+)
+
+
+def test_a_picture_of_a_mail_is_shown_by_an_address_of_its_own_that_does_not_last(monkeypatch) -> None:
+    comment = ticket_of(receive(WITH_PICTURE)).comments.get()
+    for client, url in (
+        (signed_in(agent()), f"/admin/comments/{comment.pk}/html/"),
+        (signed_in(customer()), f"/portal/comments/{comment.pk}/"),
+    ):
+        found = re.findall(r'src="([^"]+)"', client.get(url).content.decode())
+        assert found[1] == "data:,"
+        # The frame has no origin, and so no cookies.
+        assert Client().get(found[0])["Content-Type"] == "image/gif"
+        assert Client().get(found[0][:-2] + "x/").status_code == 404
+    monkeypatch.setattr(frames, "SHOWN_FOR", timedelta(seconds=-1))
+    assert Client().get(found[0]).status_code == 404
 
 
 WITH_FILE = (

@@ -16,36 +16,19 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A mail's frame is as high as the mail.
-function fit(frame) {
-  const page = frame.contentDocument;
-  frame.style.height = "";
-  if (!page || !page.body || page.URL === "about:blank") return;
-  const root = page.documentElement;
-  const bar = () => (root.scrollWidth > root.clientWidth ? 16 : 0); // a wide table scrolls sideways
-  const set = () => { frame.style.height = Math.min(20000, root.scrollHeight + bar()) + "px"; };
-  frame.style.height = "0";
-  set();
-  for (const image of page.images) if (!image.complete) image.addEventListener("load", set);
-}
-for (const frame of document.querySelectorAll("iframe.hd-mail")) {
-  frame.addEventListener("load", () => fit(frame));
-  fit(frame);
-}
-document.addEventListener("toggle", (event) => {
-  if (event.target.open) for (const frame of event.target.querySelectorAll("iframe.hd-mail")) fit(frame);
-}, true);
+// A mail's frame is as high as the mail, which tells its height itself: it is of no origin, and nobody looks into it.
+addEventListener("message", (event) => {
+  for (const frame of document.querySelectorAll("iframe.hd-mail")) {
+    if (frame.contentWindow !== event.source) continue;
+    const height = Number(event.data && event.data.height);
+    if (height > 0) frame.style.height = Math.min(20000, Math.ceil(height)) + "px";
+  }
+});
+for (const frame of document.querySelectorAll("iframe.hd-mail")) frame.contentWindow.postMessage("how high?", "*");
 
 // The queue that is open is in sight where the tabs scroll.
 const tab = document.querySelector(".hd-tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
-
-// A narrower window makes mails higher.
-let width = window.innerWidth;
-window.addEventListener("resize", () => {
-  if (width !== window.innerWidth) for (const frame of document.querySelectorAll("iframe.hd-mail")) fit(frame);
-  width = window.innerWidth;
-});
 
 // unfold's script looks for its own text field beside a file field, and stumbles where there is none.
 for (const input of document.querySelectorAll(".hd-attach input")) input.hasChangeListener = true;
