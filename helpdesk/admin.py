@@ -5,12 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -255,7 +257,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ["username", "host", "folder", "mailbox", "is_active", "last_contact", "waiting", "trouble"]
     list_select_related = ["mailbox"]
     actions = ["pause", "resume"]
-    actions_detail = ["try_it", "compare"]
+    change_form_outer_before_template = "staff/imap_deeds.html"
     readonly_fields = ["last_contact", "cursor", "waiting", "trouble", "passed_over", "note"]
     fieldsets = [
         (None, {"fields": ["mailbox", "is_active", "first_contact", "folder", "move_to"]}),
@@ -302,18 +304,30 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
         cursor = self._cursor(row)
         return f"{cursor.noted_at:%Y-%m-%d}: {cursor.note}" if cursor and cursor.noted_at else ""
 
-    @action(description="Test the connection", icon="network_check", permissions=["change"])
-    def try_it(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
+    def get_urls(self) -> Any:
+        def deed(route: str, view: Any) -> Any:
+            return path(f"<int:pk>/{route}/", self.admin_site.admin_view(require_POST(view)), name=f"imap_{route}")
+
+        return [deed("try", self.try_it), deed("compare", self.compare), *super().get_urls()]
+
+    def _account(self, request: HttpRequest, pk: int) -> ImapAccount:
+        row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=pk)
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        return row
+
+    def try_it(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Signs in to the server, and says what is there."""
+        row = self._account(request, pk)
         try:
             messages.success(request, f"It works. {session.try_out(of_row(row))}")
         except Exception as error:  # whatever it is, it is what the admin asked for
             messages.error(request, f"{type(error).__name__}: {error}")
-        return redirect("admin:inbound_imapaccount_change", object_id)
+        return redirect("admin:inbound_imapaccount_change", pk)
 
-    @action(description="Look for what was never stored", icon="rule", permissions=["change"])
-    def compare(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        row = get_object_or_404(ImapAccount.objects.select_related("mailbox"), pk=object_id)
+    def compare(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Looks for what was never stored, and takes it in."""
+        row = self._account(request, pk)
         try:
             uids = session.missing(of_row(row))
             taken = session.fetch(of_row(row), uids) if uids else 0
@@ -322,7 +336,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
         else:
             said = f"{len(uids)} messages were never stored; {taken} are now." if uids else "Everything is stored."
             (messages.warning if uids else messages.success)(request, said)
-        return redirect("admin:inbound_imapaccount_change", object_id)
+        return redirect("admin:inbound_imapaccount_change", pk)
 
     @action(description="Pause")
     def pause(self, request: HttpRequest, queryset: QuerySet[ImapAccount]) -> None:
