@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from helpdesk import access, ledger, people, routes
 from helpdesk.actions import due_times, outbox, suppression
+from helpdesk.given import NoText, whole
 from helpdesk.kinds import KINDS
 from helpdesk.models import (
     AlertChannel,
@@ -164,8 +165,10 @@ class MailTemplateAdmin(ModelAdmin):  # type: ignore[misc]
         return field
 
     @action(description="Preview and test", icon="visibility", permissions=["change"])
-    def preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        return redirect("admin:mail_text_preview", object_id)
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if (pk := whole(object_id)) is None:
+            raise Http404
+        return redirect("admin:mail_text_preview", pk)
 
 
 @admin.register(Suppression)
@@ -306,7 +309,7 @@ class ImapAccountAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_urls(self) -> Any:
         def deed(route: str, view: Any) -> Any:
-            return path(f"<int:pk>/{route}/", self.admin_site.admin_view(require_POST(view)), name=f"imap_{route}")
+            return path(f"<key:pk>/{route}/", self.admin_site.admin_view(require_POST(view)), name=f"imap_{route}")
 
         return [deed("try", self.try_it), deed("compare", self.compare), *super().get_urls()]
 
@@ -353,6 +356,10 @@ class TeamAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ["name"]
     autocomplete_fields = ["members", "lead", "mailboxes"]
     inlines = [ChannelInline]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        _only_keys(request, self.autocomplete_fields)
+        return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 class ChangesDueTimes(ModelAdmin):  # type: ignore[misc]
@@ -459,6 +466,10 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
     add_fieldsets = [(None, {"classes": ["wide"], "fields": ["email", "name", "role", "password1", "password2"]})]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        _only_keys(request, self.autocomplete_fields)
+        return super().changeform_view(request, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         return False  # switched off instead: what they wrote stays
@@ -602,6 +613,13 @@ class OutboundMailAdmin(LargeTableAdmin):
         assert access.is_admin(request.user)
         changed = outbox.cancel(queryset.select_related("ticket"), actor=request.user)
         messages.success(request, f"{changed} cancelled.")
+
+
+def _only_keys(request: HttpRequest, fields: list[str]) -> None:
+    """Django looks up what was chosen before it says that there is no such choice, and stumbles over what is no key."""
+    for name in fields:
+        if any(value and whole(value) is None for value in request.POST.getlist(name)):
+            raise NoText("That is no choice.", name)
 
 
 def _free_address(address: str, person: Person | None) -> str:

@@ -1,10 +1,12 @@
 """How large a request's body may be, and how long it may take: before Django, which would keep all of it first.
+And whether Django can make anything of the request's head: where it cannot, nobody would answer.
 
 What is larger is answered with 413, by its Content-Length before a byte of it is read, or else where the count passes
 the limit; what comes too slowly with 408 (RFC 9110 15.5.14, 15.5.9). Then the connection ends.
 """
 
 import asyncio
+import codecs
 import re
 import time
 from collections.abc import Callable
@@ -29,6 +31,7 @@ from inbound.transports.webhook import knows_the_secret
 FORM = 1_500_000
 # A body comes at least this fast, after a start; so the largest that is taken has about half an hour.
 START_SECONDS, BYTES_A_SECOND = 20.0, 16_000
+CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252"}  # UTF-7 and others write halves of surrogate pairs
 LINGER_SECONDS = 3.0  # who is still sending hears the answer, if they listen by then
 
 # Where files are handed in: the slash at the end may be missing, as everywhere in the API.
@@ -48,6 +51,15 @@ def limit_for(path: str, authorization: str) -> int:
     return FORM
 
 
+def is_readable(scope: HTTPScope) -> bool:
+    """Whether the head can be read, and the charset that it names is one in which nothing but text is written."""
+    try:
+        encoding = ASGIRequest(scope, BytesIO()).encoding
+        return not encoding or codecs.lookup(encoding).name in CHARSETS
+    except Exception:  # of a Content-Type and a query that are made up, whatever it is
+        return False
+
+
 class _Unread(Exception):
     """The rest of the body is not read."""
 
@@ -63,6 +75,9 @@ def bounded(app: ASGI3Application, *, clock: Callable[[], float] = time.monotoni
             return await app(scope, receive, send)
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         limit = limit_for(scope["path"], headers.get(b"authorization", ""))
+        if not is_readable(scope):
+            bare: HTTPScope = {**scope, "query_string": b"", "headers": []}
+            return await _refuse(400, limit, bare, receive, send)
         length = headers.get(b"content-length", "")
         if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
             return await _refuse(413, limit, scope, receive, send)
@@ -102,7 +117,7 @@ def bounded(app: ASGI3Application, *, clock: Callable[[], float] = time.monotoni
 async def _refuse(
     status: int, limit: int, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
 ) -> None:
-    said = web.body_refused(ASGIRequest(scope, BytesIO()), status, limit)
+    said = web.unread(ASGIRequest(scope, BytesIO()), status, limit)
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in said.items()]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(said.content)), (b"connection", b"close")], "trailers": False})  # fmt: skip
     await send({"type": "http.response.body", "body": said.content, "more_body": True})

@@ -1,6 +1,5 @@
 """What people hand in without mail, by the API and the portal: tickets, guests' tickets, and words on a ticket."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 from helpdesk import actions, people, throttle, uploads
 from helpdesk.actions import Content, Refused
 from helpdesk.files import reserve_ticket_number
+from helpdesk.given import can_be_said
 from helpdesk.models import Comment, Person, Ticket
 from helpdesk.models.person import STAFF_ROLES
 from inbound.models import Mailbox
@@ -102,15 +102,6 @@ def as_object(value: Any) -> dict[str, Any]:
     """Custom fields: an object; in a multipart request, one written as JSON."""
     if value in (None, ""):
         return {}
-    if not isinstance(value, dict) or not can_be_kept(value):
+    if not isinstance(value, dict) or not can_be_said(value):
         raise Refused("must be an object", "custom_fields")
     return value
-
-
-def can_be_kept(data: Any) -> bool:
-    """Whether a database and an answer can hold it."""
-    try:
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return False
-    return True

@@ -7,6 +7,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from helpdesk.api.errors import problem
+from helpdesk.given import NoText
 from helpdesk.middleware import policy
 
 PAGES = ("/admin/", "/portal/", "/static/", "/unsubscribe/")
@@ -31,20 +32,22 @@ def _for_people(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _for_people(request):
         return render(None, "page.html", {"title": "That could not be read."}, status=400)
-    return JsonResponse({"error": problem("invalid", "The request could not be read.")}, status=400)
+    said = str(exception) if isinstance(exception, NoText) else "The request could not be read."
+    return JsonResponse({"error": problem("invalid", said, getattr(exception, "field", "") or None)}, status=400)
 
 
-def body_refused(request: HttpRequest, status: int, limit: int) -> HttpResponse:
-    """413 or 408: for helpdesk.bodies, which answers before any middleware does."""
+def unread(request: HttpRequest, status: int, limit: int) -> HttpResponse:
+    """400, 408 or 413: for helpdesk.bodies, which answers before any middleware does."""
     with translation.override(translation.get_language_from_request(request) if _for_people(request) else "en"):
         too_large = _("That is more than is taken here: at most {size} MB at once.").format(size=f"{limit / 10**6:g}")
-        said = too_large if status == 413 else _("The request came too slowly.")
+        too_slow, unreadable = _("The request came too slowly."), _("The request could not be read.")
+        code, said = {413: ("too_large", too_large), 408: ("too_slow", too_slow), 400: ("invalid", unreadable)}[status]
         page = render(None, "page.html", {"title": said}, status=status)
     if _for_people(request):
         response: HttpResponse = page
         response["Content-Security-Policy"] = policy()
     else:
-        response = JsonResponse({"error": problem("too_large" if status == 413 else "too_slow", said)}, status=status)
+        response = JsonResponse({"error": problem(code, said)}, status=status)
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

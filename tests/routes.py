@@ -92,7 +92,7 @@ class World:
             "pk": self.ticket.pk, "ticket": self.ticket.pk, "comment": comment, "message_id": comment,
             "profile_id": self.cleo.pk, "id": self.cleo.pk, "name": Path(self.file.file.name).name,
             "uidb64": uid, "token": default_token_generator.make_token(self.cleo), "app_label": "helpdesk",
-            "object_id": 1, "content_type_id": ContentType.objects.get_for_model(Team).pk, "url": "nothing/",
+            "object_id": 1, "var": "inbound", "content_type_id": ContentType.objects.get_for_model(Team).pk, "url": "nothing/",
         }  # fmt: skip
         first = route.path.split("/")
         if "comments/<" in route.path and route.parameters[-1] == "pk":

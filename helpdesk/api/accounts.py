@@ -22,9 +22,10 @@ from helpdesk.actions import Refused, codes, pins
 from helpdesk.api import tokens
 from helpdesk.api.idempotency import creates
 from helpdesk.api.schema import example
-from helpdesk.api.serializers import CleanText, ProfileSerializer
+from helpdesk.api.serializers import ProfileSerializer
 from helpdesk.api.throttling import SigningIn, client
 from helpdesk.api.tickets import read
+from helpdesk.given import AddressOfBody, CleanText
 from helpdesk.models import EmailCode, Person
 
 HOUR = timedelta(hours=1)
@@ -32,7 +33,7 @@ BEARER = 'Bearer realm="api"'
 
 
 class Email(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=254)
+    email = AddressOfBody()
 
 
 class EmailAndCode(Email):
@@ -45,7 +46,7 @@ class Credentials(serializers.Serializer[Any]):
 
 
 class Registration(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=254)
+    email = AddressOfBody()
     password = CleanText(max_length=1000, trim_whitespace=False)
     re_password = CleanText(max_length=1000, trim_whitespace=False)
     first_name = CleanText(max_length=100, required=False, allow_blank=True, default="")

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from helpdesk import access, history
+from helpdesk.given import AddressOfBody, CleanText
 from helpdesk.models import Attachment, Category, Comment, Event, Person, Ticket
 from helpdesk.models.person import STAFF_ROLES
 from helpdesk.wording import name_for_customers
@@ -241,18 +242,6 @@ class TicketSerializer(TicketListSerializer):
 # --- What clients send
 
 
-class CleanText(serializers.CharField):
-    """Text that a database takes: no NUL, no half of a surrogate pair."""
-
-    def to_internal_value(self, data: Any) -> str:
-        value = str(super().to_internal_value(data))
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise serializers.ValidationError("Not a valid string.") from None
-        return value
-
-
 class TicketCreate(serializers.Serializer[Any]):
     title = CleanText(max_length=500)
     description = CleanText(max_length=100_000)
@@ -260,7 +249,7 @@ class TicketCreate(serializers.Serializer[Any]):
     category = CategoryField(required=False, allow_null=True)
     custom_fields = serializers.JSONField(required=False, help_text="An object: the field's name to its value.")
     tags = serializers.ListField(child=CleanText(max_length=50), required=False, max_length=30, help_text="Staff only.")
-    customer = serializers.EmailField(required=False, help_text="Staff: for whom it is opened.")
+    customer = AddressOfBody(required=False, help_text="Staff: for whom it is opened.")
     attachments = serializers.ListField(child=serializers.FileField(), required=False, help_text="Several files.")
 
 

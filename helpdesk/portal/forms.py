@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from helpdesk.given import AddressField
 from helpdesk.models import Category, CustomField, Ticket
 
 PRIORITIES = [
@@ -57,9 +58,7 @@ class GuestForm(TicketForm):
 
     with_priority = False
     name = forms.CharField(label=_("Your name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    email = forms.EmailField(
-        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
+    email = AddressField(label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     field_order = ["name", "email", "title", "description"]
 
 

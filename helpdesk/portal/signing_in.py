@@ -11,7 +11,7 @@ from django.contrib.auth import login, logout, update_session_auth_hash, views
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from helpdesk import access, actions, resets, throttle
 from helpdesk.actions import Refused, codes, pins
+from helpdesk.given import AddressField, page_of_ours
 from helpdesk.middleware import PIN_OF_SESSION
 from helpdesk.models import EmailCode, Person
 
@@ -46,9 +47,7 @@ def customers_only(
 
 
 class AddressForm(forms.Form):
-    email = forms.EmailField(
-        label=gettext_lazy("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
+    email = AddressField(label=gettext_lazy("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
 
 @never_cache
@@ -58,7 +57,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and request.user.is_authenticated:
         return redirect("portal:tickets")
     form = AddressForm(request.POST or None)
-    if (wanted := request.GET.get("next", "")) and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+    if wanted := page_of_ours(request.GET.get("next", "")):
         request.session["portal-next"] = wanted
     if request.method == "POST" and form.is_valid():
         address = form.cleaned_data["email"].lower()

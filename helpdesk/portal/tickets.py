@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from helpdesk import access, actions, frames, throttle
 from helpdesk.actions import Refused
 from helpdesk.downloads import NotGivenOut, download
+from helpdesk.given import whole
 from helpdesk.kinds import To, muteable
 from helpdesk.models import Attachment, Category, Comment, CustomField, Person, Ticket
 from helpdesk.portal.forms import GuestForm, TicketForm
@@ -23,6 +24,7 @@ from helpdesk.posting import guest_ticket, open_for, say, throttle_guest
 from helpdesk.scanner import ScannerAway
 
 SHOWN = 50
+MAX_PAGE = 10_000
 
 
 @require_GET
@@ -34,7 +36,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(is_unsolved__in=[True])
     elif state == "done":
         rows = rows.filter(is_unsolved__in=[False])
-    page = int(found) if (found := request.GET.get("page", "")).isdigit() and len(found) < 5 else 0
+    page = min(whole(request.GET.get("page", "")) or 0, MAX_PAGE)
     tickets = list(rows[page * SHOWN : (page + 1) * SHOWN + 1])
     context = {
         "title": _("My requests"), "tickets": tickets[:SHOWN], "state": state, "page": page,
@@ -68,12 +70,11 @@ def reply(request: HttpRequest, pk: int) -> HttpResponse:
 @customers_only
 def rate(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.ticket(request.user, pk)
-    score = request.POST.get("score", "")
     try:
         if found.status not in (Ticket.Status.RESOLVED, Ticket.Status.CLOSED):
             raise Refused(_("It can be rated once it is resolved."))
         actions.rate(
-            found, int(score) if score.isdigit() and len(score) == 1 else 0, request.POST.get("words", ""),
+            found, whole(request.POST.get("score", "")) or 0, request.POST.get("words", ""),
             actor=_customer(request),
         )  # fmt: skip
         messages.success(request, _("Thank you for telling us."))

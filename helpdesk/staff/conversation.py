@@ -15,16 +15,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access, actions, frames
+from helpdesk import access, actions, frames, given
 from helpdesk.actions import Content, File, pins, suppression
 from helpdesk.files import discard
+from helpdesk.given import whole
 from helpdesk.history import lines
 from helpdesk.models import Category, Comment, Participant, Person, Team, Ticket
 from helpdesk.people import can_be_written_to
 from helpdesk.scanner import ScannerAway
 from helpdesk.sla import explain
 from helpdesk.staff import queues
-from helpdesk.staff.numbers import whole
 from helpdesk.uploads import scan
 from inbound.reading.parse import safe_name
 
@@ -174,12 +174,11 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 def change_people(request: HttpRequest, pk: int) -> HttpResponse:
     assert access.is_staff(request.user)
     found = access.ticket(request.user, pk)
-    if address := request.POST.get("add", "").strip():
-        field = forms.EmailField()
+    if written := request.POST.get("add", "").strip():
         try:
-            person = actions.person_for(field.clean(address))
+            person = actions.person_for(given.address(written))
         except forms.ValidationError:
-            messages.error(request, f"{address} is no e-mail address.")
+            messages.error(request, f"{written[:300]} is no e-mail address.")
             return _back(found)
         if person.is_staff:
             messages.error(request, f"{person} is an agent and sees the ticket anyway.")
@@ -336,11 +335,11 @@ def _reachable(ticket: Ticket) -> list[tuple[str, str]]:
 def _people(written: str, field: str) -> list[Person]:
     """The people behind addresses separated by commas, semicolons or blanks."""
     found = []
-    for address in re.split(r"[,;\s]+", written.strip()) if written.strip() else []:
+    for one in re.split(r"[,;\s]+", written.strip()) if written.strip() else []:
         try:
-            found.append(actions.person_for(forms.EmailField().clean(address)))
+            found.append(actions.person_for(given.address(one)))
         except forms.ValidationError:
-            raise actions.Refused(f"{field.capitalize()}: {address} is no e-mail address.", field) from None
+            raise actions.Refused(f"{field.capitalize()}: {one[:300]} is no e-mail address.", field) from None
     return found
 
 

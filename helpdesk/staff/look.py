@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, ledger
-from helpdesk.staff.numbers import whole
+from helpdesk.given import whole
 from inbound import store
 from inbound.models import InboundMail
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, ledger
 from helpdesk.downloads import NotGivenOut, download
+from helpdesk.given import whole
 from helpdesk.kinds import KINDS
 from helpdesk.staff import look
-from helpdesk.staff.numbers import whole
 from inbound import readers, store
 from inbound.addresses import KIND_HEADER
 from inbound.models import InboundMail

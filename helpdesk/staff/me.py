@@ -15,6 +15,7 @@ from django.views.generic import FormView, TemplateView
 
 from helpdesk import access, actions, resets, throttle
 from helpdesk.actions import Refused
+from helpdesk.given import AddressField
 from helpdesk.kinds import To, muteable
 
 
@@ -39,7 +40,7 @@ def my_mail(request: HttpRequest) -> HttpResponse:
 
 
 class AddressForm(forms.Form):
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = AddressField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
 
 class _OurLook:

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from helpdesk import access, search
+from helpdesk.given import whole
 from helpdesk.models import Category, Comment, Person, Team, Ticket
-from helpdesk.staff.numbers import whole
 
 PAGE = 30
 COUNT_CAP = 100  # an exact count of a million rows would cost more than the page
@@ -98,8 +98,8 @@ def count(me: Person, queue: Queue) -> str:
 
 
 def _matches(words: str) -> Q:
-    if number := re.fullmatch(r"#?(\d{1,18})", words):
-        return Q(pk=int(number[1])) | Q(pk__in=search.ticket_ids(words))
+    if (number := whole(words.removeprefix("#"))) is not None:
+        return Q(pk=number) | Q(pk__in=search.ticket_ids(words))
     if "@" in words:
         people = Person.objects.filter(Q(email=words.lower()) | Q(addresses__address=words.lower())).values("pk")
         return Q(requester__in=people) | Q(pk__in=search.ticket_ids(words))
@@ -139,7 +139,7 @@ def _as_cursor(ticket: Ticket) -> str:
 
 
 def _cursor(value: str) -> tuple[datetime, int] | None:
-    match = re.fullmatch(r"(\d{1,11}\.\d{6})_(\d{1,18})", value)
+    match = re.fullmatch(r"([0-9]{1,11}\.[0-9]{6})_([0-9]{1,18})", value)
     if not match:
         return None
     return datetime.fromtimestamp(float(match[1]), tz=timezone.get_default_timezone()), int(match[2])

@@ -6,13 +6,12 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, actions, routing
+from helpdesk.given import page_of_ours, whole
 from helpdesk.models import Person, Ticket
 from helpdesk.staff import queues
-from helpdesk.staff.numbers import whole
 
 MAX_BULK = 200
 
@@ -45,9 +44,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
 def bulk(request: HttpRequest) -> HttpResponse:
     """Assigns or moves the ticked tickets, one by one; says how many changed, and why others did not."""
     assert access.is_staff(request.user)
-    back = request.POST.get("back", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        back = reverse("admin:tickets")
+    back = page_of_ours(request.POST.get("back", "")) or reverse("admin:tickets")
     pks = [pk for ticked in request.POST.getlist("ticket")[:MAX_BULK] if (pk := whole(ticked)) is not None]
     assignee, status = request.POST.get("assignee", ""), request.POST.get("status", "")
     if not pks or not (assignee or status):

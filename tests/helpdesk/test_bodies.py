@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpdesk.bodies import FORM, bounded, limit_for
 
 
@@ -14,14 +16,20 @@ class Asked:
     """One request to `bounded`: what was read of it, and what it was answered."""
 
     def __init__(
-        self, path: str, chunks: Iterable[bytes], *, clock: Callable[[], float] | None = None, **headers: str
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        *,
+        clock: Callable[[], float] | None = None,
+        query: str = "",
+        **headers: str,
     ) -> None:
         self.taken, self.app_ran, self.answer = 0, False, b""
         self.status, self.headers = 0, dict[str, str]()
         self.handed_over = 0
-        asyncio.run(self._ask(path, chunks, headers, clock))
+        asyncio.run(self._ask(path, chunks, headers, clock, query))
 
-    async def _ask(self, path: str, chunks: Iterable[bytes], headers: dict[str, str], clock: Any) -> None:
+    async def _ask(self, path: str, chunks: Iterable[bytes], headers: dict[str, str], clock: Any, query: str) -> None:
         coming = iter(chunks)
 
         async def receive() -> dict[str, Any]:
@@ -45,7 +53,7 @@ class Asked:
             self.answer += event.get("body", b"")
 
         scope = {
-            "type": "http", "method": "POST", "path": path, "query_string": b"", "client": ("198.51.100.1", 1),
+            "type": "http", "method": "POST", "path": path, "query_string": query.encode(), "client": ("198.51.100.1", 1),
             "server": ("testserver", 80), "scheme": "http",
             "headers": [(name.lower().replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
         }  # fmt: skip
@@ -146,3 +154,22 @@ def test_every_route_that_reads_files_has_the_room_for_them() -> None:
         ("tickets.py", "opened"), ("tickets.py", "said"), ("tickets.py", "post"), ("guests.py", "post"),
         ("profiles.py", "post"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-www-form-urlencoded; charset=utf-7", "multipart/form-data; boundary=x; charset=unicode_escape", "a/b; charset=idna",
+     "a/b; charset=utf-16", "a/b; charset=rot13",],
+    ids=lambda value: value[:50],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/api/tickets/", "/portal/sign-in/", "/anymail/mailgun/inbound/"])
+def test_a_head_of_which_nothing_can_be_made_is_answered_with_400(path: str, content_type: str) -> None:
+    asked = Asked(path, [], content_type=content_type, query="q=%ff&a=+2AA-")
+    assert (asked.status, asked.app_ran) == (400, False)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "text/plain; charset=UTF-8", "a/b; charset=iso-8859-1", "a/b; charset=windows-1252", "²", "a/b; charset=no-such"]
+)  # fmt: skip
+def test_an_ordinary_head_goes_through(content_type: str) -> None:
+    assert Asked("/api/tickets/", [], content_type=content_type, query="q=%ff").app_ran

@@ -42,8 +42,12 @@ LATIN = RAW.replace(b"utf-8", b"latin-1").replace("Grüße".encode(), b"Gr\xfc\x
 
 @pytest.fixture(autouse=True)
 def webhooks(settings) -> None:
-    """The site's URLs as they are where ANYMAIL_WEBHOOK_SECRET is set when it starts."""
     mailbox()
+    set_up(settings)
+
+
+def set_up(settings: Any) -> None:
+    """The site's URLs as they are where ANYMAIL_WEBHOOK_SECRET is set when it starts."""
     settings.ANYMAIL_WEBHOOK_SECRET = SECRET
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 10**6 + settings.MAX_MAIL_BYTES * 3 // 2
     settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET, "MAILGUN_WEBHOOK_SIGNING_KEY": SIGNING_KEY}

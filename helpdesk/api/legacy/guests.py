@@ -13,16 +13,17 @@ from helpdesk.api.accounts import Open
 from helpdesk.api.idempotency import creates
 from helpdesk.api.legacy.agents import admin_only, staff_only
 from helpdesk.api.schema import example
-from helpdesk.api.serializers import CategoryField, CleanText, TicketListSerializer, TicketSerializer
+from helpdesk.api.serializers import CategoryField, TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
 from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
+from helpdesk.given import AddressOfBody, CleanText
 from helpdesk.models import Comment, Ticket
 from helpdesk.posting import guest_ticket, throttle_guest
 
 
 class Guest(serializers.Serializer[Any]):
     name = CleanText(max_length=200)
-    email = serializers.EmailField(max_length=254)
+    email = AddressOfBody()
     description = CleanText(max_length=100_000)
     title = CleanText(max_length=500, required=False, default="")
     category = CategoryField(required=False, allow_null=True)

@@ -13,7 +13,6 @@ from helpdesk.actions import Refused
 from helpdesk.api.idempotency import creates
 from helpdesk.api.schema import example
 from helpdesk.api.serializers import (
-    CleanText,
     CommentSerializer,
     CommentUpdate,
     TicketCreate,
@@ -30,6 +29,7 @@ from helpdesk.api.tickets import (
     said,
     shown,
 )
+from helpdesk.given import CleanText
 from helpdesk.models import Comment, Participant, Ticket
 from helpdesk.posting import open_for, refused_to
 
