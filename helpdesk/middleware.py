@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout
@@ -10,11 +12,10 @@ from helpdesk.models import Person
 
 PIN_OF_SESSION = "pin"
 
-# Alpine, which the staff pages' look is built on, evaluates expressions in attributes: 'unsafe-eval'.
 # No inline script runs anywhere; images come from here alone unless a page says otherwise.
 POLICY = {
     "default-src": "'none'",
-    "script-src": "'self' 'unsafe-eval'",
+    "script-src": "'self'",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data:",
     "font-src": "'self'",
@@ -52,10 +53,25 @@ def content_security_policy(
 ) -> Callable[[HttpRequest], HttpResponse]:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", policy())
+        # Alpine, on which unfold's own pages are built, evaluates expressions in attributes. Ours go without it (`strict`).
+        unfolds = request.path_info.startswith("/admin/")
+        script = "'self' 'unsafe-eval'" if unfolds else "'self'"
+        response.headers.setdefault("Content-Security-Policy", policy(script_src=script))
         return response
 
     return middleware
+
+
+def strict(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For the staff site's own pages: nothing is evaluated where strangers' words stand."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(*args, **kwargs)
+        response.headers.setdefault("Content-Security-Policy", policy())
+        return response
+
+    return guarded
 
 
 def language_of_customers(

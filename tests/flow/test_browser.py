@@ -130,3 +130,31 @@ def test_a_mails_frame_is_nobodys_page_as_high_as_the_mail_and_its_links_open_el
     opened.value.wait_for_load_state()
     assert opened.value.evaluate("[opener, self.origin]") == [None, served.url("")]
     assert problems == []
+
+
+def test_the_menu_the_colours_and_the_search_work_on_our_own_pages_and_nothing_is_against_the_policy(
+    served: Served, page: Page
+) -> None:
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(served.url("/admin/tickets/"))
+    page.click(".hd-user summary")
+    page.click("[data-theme=dark]")
+    assert page.evaluate("document.documentElement.className") == "dark"
+    page.goto(served.url("/admin/helpdesk/team/"))  # unfold's own remembers the same
+    page.wait_for_selector("html.dark")
+    page.goto(served.url("/admin/tickets/"))
+    page.click("[data-fold]")
+    page.reload()
+    assert not page.is_visible(".hd-nav")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("smoke")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/tickets/?q=smoke")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.click(".hd-nav-open")
+    page.click(".hd-nav >> text=Held")
+    page.wait_for_url("**/admin/tickets/?queue=held")
+    assert problems == []

@@ -13,6 +13,7 @@ from helpdesk.actions import Content
 from helpdesk.links import ticket_link
 from helpdesk.models import Person, Team, Ticket
 from tests.mail import agent, customer, eml, receive, ticket_of
+from tests.routes import routes, world
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +129,34 @@ def test_remote_images_stay_off_until_asked_for() -> None:
     client = signed_in(agent())
     assert "https:" not in client.get(url)["Content-Security-Policy"]
     assert "https:" in client.get(url + "?images")["Content-Security-Policy"]
+
+
+def test_nothing_is_evaluated_on_the_pages_where_strangers_words_stand(no_counts_yet: None) -> None:
+    here, looked_at = world(), set()
+    for route in routes():
+        if not route.path.startswith(("/admin/", "/portal/", "/unsubscribe/", "/api/docs/")) or route.model is not None:
+            continue
+        who = "customer" if route.path.startswith("/portal/") else "admin"
+        answer = here.clients()[who].get(route.url(here.values(route)))
+        if answer.status_code != 200 or not answer["Content-Type"].startswith("text/html"):
+            continue
+        policy, page = answer["Content-Security-Policy"], answer.content.decode()
+        if "unfold/js/alpine" in page or route.path == "/admin/search/":  # what unfold makes: signing in, passwords
+            assert re.search("/(login|password.*|logout|search|<app_label>)/", route.path)
+            continue
+        looked_at.add(route.path)
+        assert "unsafe-eval" not in policy, route.path
+        assert re.search(r"script-src ('self'|'none'|'sha256-[^ ]+')(;|$)", policy), route.path
+        assert "x-data" not in page
+        if "sha256" not in policy:
+            assert not re.search(r"<script(?![^>]* src=)|\son\w+=", page), route.path
+    assert {
+        "/admin/tickets/<key:pk>/",
+        "/admin/tickets/",
+        "/admin/mail/<key:pk>/",
+        "/admin/to-look-at/",
+        "/portal/",
+    } <= looked_at
 
 
 def test_a_mails_html_is_a_page_of_no_origin_in_which_nothing_of_it_runs() -> None:

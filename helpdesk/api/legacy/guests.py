@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from helpdesk.api.schema import example
 from helpdesk.api.serializers import CategoryField, TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
 from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
-from helpdesk.given import AddressOfBody, CleanText
+from helpdesk.given import AddressOfBody, CleanText, address
 from helpdesk.models import Comment, Ticket
 from helpdesk.posting import guest_ticket, throttle_guest
 
@@ -47,7 +48,11 @@ class Add(Open):
         if request.method == "POST":
             # Before the work and its transaction: an attempt that fails counts as well.
             given = request.data.get("email", "") if hasattr(request.data, "get") else ""
-            throttle_guest(given if isinstance(given, str) else "", client=client(request))
+            try:
+                named = address(given) if isinstance(given, str) else ""
+            except ValidationError:
+                named = ""
+            throttle_guest(named, client=client(request))
 
     @extend_schema(
         request=Guest, responses={201: Opened},

@@ -30,9 +30,6 @@ for (const frame of document.querySelectorAll("iframe.hd-mail")) frame.contentWi
 const tab = document.querySelector(".hd-tabs [aria-current]");
 if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
 
-// unfold's script looks for its own text field beside a file field, and stumbles where there is none.
-for (const input of document.querySelectorAll(".hd-attach input")) input.hasChangeListener = true;
-
 // Ctrl+Enter sends.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form && event.target.form.id === "reply") {
