@@ -6,6 +6,7 @@ What passes here can be kept by every database and said in every answer; the res
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
@@ -41,6 +42,14 @@ class Key:
 
 
 register_converter(Key, "key")
+
+
+def in_utc(moment: datetime) -> datetime | None:
+    """The same moment in UTC; None where that lies outside of what a date can be (year 1, +23:59)."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def page_of_ours(value: str) -> str:

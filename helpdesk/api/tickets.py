@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -35,7 +35,7 @@ from helpdesk.api.serializers import (
     Uploads,
 )
 from helpdesk.downloads import download
-from helpdesk.given import whole
+from helpdesk.given import in_utc, whole
 from helpdesk.models import Category, Comment, Person, Tag, Team, Ticket
 from helpdesk.posting import as_object, open_for, refused_to, say
 
@@ -91,10 +91,8 @@ class TicketFilter(django_filters.FilterSet):
         return rows.filter(is_breached__in=[value in TRUE])
 
     def by_date(self, rows: QuerySet[Ticket], name: str, value: datetime) -> QuerySet[Ticket]:
-        try:
-            at = value.astimezone(UTC)
-        except OverflowError:
-            raise exceptions.ValidationError({name: "lies outside of what a date can be"}) from None
+        if (at := in_utc(value)) is None:
+            raise exceptions.ValidationError({name: "lies outside of what a date can be"})
         return rows.filter(created_at__gte=at) if name == "created_after" else rows.filter(created_at__lt=at)
 
     def by_assignee(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:

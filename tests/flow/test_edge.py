@@ -17,7 +17,9 @@ from tests.services import wait_for
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "tmp").mkdir()
-    found = Served(tmp_path, TMPDIR=str(tmp_path / "tmp"), TRUSTED_PROXIES="127.0.0.2")
+    found = Served(
+        tmp_path, TMPDIR=str(tmp_path / "tmp"), TRUSTED_PROXIES="127.0.0.2", PUBLIC_URL="https://help.example"
+    )
     found.start()
     yield found
     if found.process and found.process.poll() is None:
@@ -46,6 +48,17 @@ def test_behind_a_proxy_that_is_trusted_each_guest_counts_alone_and_elsewhere_no
     assert 429 in alone
     said = (served.folder / "log").read_text()
     assert said.count("127.0.0.3 is not in TRUSTED_PROXIES") == 1
+
+
+def test_https_is_what_a_trusted_proxy_says_and_nobody_else(served: Served) -> None:
+    for by, is_secure in (("127.0.0.2", True), ("127.0.0.3", False)):
+        with socket.create_connection(("127.0.0.1", served.http), timeout=20, source_address=(by, 0)) as client:
+            client.sendall(
+                b"GET /portal/sign-in/ HTTP/1.1\r\nHost: help.example\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+            )
+            answer = client.makefile("rb").read().lower()
+        assert answer.startswith(b"http/1.1 200")
+        assert (b"strict-transport-security" in answer) is is_secure
 
 
 def test_a_body_of_300_mb_is_refused_and_none_of_it_is_kept(served: Served) -> None:
