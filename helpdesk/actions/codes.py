@@ -2,10 +2,11 @@
 
 What a guesser gets, with as many clients and sessions as they like:
 
-- A code is for the session or client that asked for it; what others try counts nothing and ends nothing. So a guesser asks
-  for codes of their own, and has TRIES (5) tries at each.
+- A code is for the session that asked for it: what others try counts nothing and ends nothing. At the API, which has no
+  sessions, it is for the network; a telephone changes its own, so others have ELSEWHERE (3) tries, which take none of those
+  of who asked. So a guesser asks for codes of their own, and has TRIES (5) tries at each, or 3 at somebody else's.
 - A short code has six digits: a try hits with 1 in 10**6. In any 30 days an account bears GUESSES_A_MONTH (80) tries at
-  short codes, where each that is out counts as TRIES: 80 / 10**6, or 1 in 12,500.
+  short codes, where each that is out counts as if all 8 were made: 80 / 10**6, or 1 in 12,500.
 - Then, and from the seventh code in an hour on, its codes are long, of 15 digits, and whoever asks meanwhile shares the one
   that has been mailed: the owner is never locked out, and their mailbox is not flooded. A billion tries at long codes hit
   with 1 in 1,000,000.
@@ -29,11 +30,12 @@ from helpdesk.models import EmailCode, Person
 from inbound.models import Mailbox
 
 VALID, LONG_VALID, LEFT = timedelta(minutes=10), timedelta(minutes=30), timedelta(minutes=10)
-TRIES = 5
+TRIES, ELSEWHERE = 5, 3
 DAY, HOUR, MONTH = timedelta(days=1), timedelta(hours=1), timedelta(days=30)
 GUESSES_A_MONTH = 80
 SHORT_AN_HOUR = 6
 SHORT, LONG = 6, 15  # digits
+NETWORK = "client "  # how the asker begins who is known by nothing but their network
 
 
 def send_code(
@@ -79,7 +81,7 @@ def send_code(
 def take_code(
     purpose: str, address: str, digits: str, *, asker: str, subject: str = "", use: bool = True
 ) -> Person | None:
-    """Takes the last code that `asker` asked for, once. Returns the person who signs in with that address; None where
+    """Takes the last code that `asker` asked for, once; for a network that asked for none, another network's. Returns the person who signs in with that address; None where
     nobody does (VERIFY only).
 
     Refused for a code that is wrong, old, used, tried too often or for something or somebody else, in the same
@@ -88,17 +90,20 @@ def take_code(
     """
     address, digits = people.plain(address), "".join(digits.split())
     now = timezone.now()
-    row = EmailCode.objects.filter(address=address, purpose=purpose, asker=asker[:100]).order_by("-pk").first()
-    rows = EmailCode.objects.filter(
-        pk=row.pk if row else 0, used_at=None, expires_at__gt=now, tries__lt=TRIES, subject=subject[:200]
+    out = EmailCode.objects.filter(
+        address=address, purpose=purpose, subject=subject[:200], used_at=None, expires_at__gt=now
     )
+    row, tries, limit = out.filter(asker=asker[:100]).order_by("-pk").first(), "tries", TRIES
+    if row is None and asker.startswith(NETWORK):
+        row = out.filter(asker__startswith=NETWORK).order_by("-pk").first()
+        tries, limit = "tries_elsewhere", ELSEWHERE
     # Counted before it is compared: of many tries at once each one counts.
-    tried = rows.update(tries=F("tries") + 1)
+    tried = out.filter(pk=row.pk if row else 0, **{f"{tries}__lt": limit}).update(**{tries: F(tries) + 1})
     expected = row.code_hash if row else secrets.token_hex(32)
     right = hmac.compare_digest(_code_hash(row.same_as_id or row.pk if row else 0, digits), expected)
-    free = EmailCode.objects.filter(pk=row.pk if row else 0, used_at=None)
+    free = out.filter(pk=row.pk if row else 0)
     # A right one was no guess.
-    if not (tried and right and (not use or free.update(used_at=now, tries=F("tries") - 1))):
+    if not (tried and right and (not use or free.update(used_at=now, **{tries: F(tries) - 1}))):
         raise Refused("This code is not right, or not valid any more.", "otp")
     person = people.who_signs_in(address)
     if purpose != EmailCode.Purpose.VERIFY and not _may_enter(person):
@@ -114,10 +119,14 @@ def _is_guessed_at(account: str, now: datetime) -> bool:
     """Whether one more short code would be one too many for that account."""
     short = EmailCode.objects.filter(account=account, is_long=False)
     live = Q(used_at=None, expires_at__gt=now)
-    tries = Sum(Case(When(live, then=TRIES), default=F("tries"), output_field=IntegerField()))
+    made = F("tries") + F("tries_elsewhere")
+    tries = Sum(Case(When(live, then=TRIES + ELSEWHERE), default=made, output_field=IntegerField()))
     # What was tried in a month was tried at codes that are older by as long as they live.
     guesses = short.filter(created_at__gt=now - MONTH - VALID).aggregate(tries=tries)["tries"] or 0
-    return guesses + TRIES > GUESSES_A_MONTH or short.filter(created_at__gt=now - HOUR).count() >= SHORT_AN_HOUR
+    return (
+        guesses + TRIES + ELSEWHERE > GUESSES_A_MONTH
+        or short.filter(created_at__gt=now - HOUR).count() >= SHORT_AN_HOUR
+    )
 
 
 def _mailed_before(row: EmailCode) -> EmailCode | None:

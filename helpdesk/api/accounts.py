@@ -114,7 +114,7 @@ class SendOtp(Open):
 class VerifyOtp(Open):
     @extend_schema(request=EmailAndCode, responses=Verified, examples=[example({"email": "cleo@example.net", "otp": "123456"})])  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Takes the code that the same client asked for. The address can then be registered, for 15 minutes and once."""
+        """Takes the code. The address can then be registered, for 15 minutes and once."""
         given = read(EmailAndCode, request)
         codes.take_code(EmailCode.Purpose.VERIFY, given["email"], given["otp"], asker=asker(request))
         token = actions.verified(given["email"], client=throttle.client_key(client(request)))
@@ -123,7 +123,7 @@ class VerifyOtp(Open):
 
 def asker(request: Request) -> str:
     """Who has no session is known by their network."""
-    return f"client {throttle.client_key(client(request))}"
+    return f"{codes.NETWORK}{throttle.client_key(client(request))}"
 
 
 class Register(Open):

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='emailcode',
             name='asker',
-            field=models.CharField(default='', help_text='The session or client that asked. Nobody else can try it.', max_length=100),
+            field=models.CharField(default='', help_text='The session or client that asked.', max_length=100),
             preserve_default=False,
         ),
         migrations.AddField(
@@ -48,6 +48,11 @@ class Migration(migrations.Migration):
             model_name='emailcode',
             name='same_as',
             field=models.ForeignKey(help_text='Whose digits it has, where no mail of its own went out.', null=True, on_delete=django.db.models.deletion.CASCADE, to='helpdesk.emailcode'),
+        ),
+        migrations.AddField(
+            model_name='emailcode',
+            name='tries_elsewhere',
+            field=models.PositiveSmallIntegerField(default=0, help_text='By another client than asked.'),
         ),
         migrations.AddField(
             model_name='personaddress',

@@ -7,8 +7,8 @@ from inbound.fields import AddressField
 
 
 class EmailCode(models.Model):
-    """Digits sent to an address. Only a keyed hash is kept; they work once, for a while, for few tries, and for whoever
-    asked for them."""
+    """Digits sent to an address. Only a keyed hash is kept; they work once, for a while, for few tries. What others
+    try takes none from whoever asked."""
 
     class Purpose(models.TextChoices):
         VERIFY = "verify", "Verify an address"
@@ -18,7 +18,7 @@ class EmailCode(models.Model):
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     address = AddressField()
     account = AddressField(help_text="Whose it is: the main address of whoever signs in with it, or it itself.")
-    asker = models.CharField(max_length=100, help_text="The session or client that asked. Nobody else can try it.")
+    asker = models.CharField(max_length=100, help_text="The session or client that asked.")
     subject = models.CharField(max_length=200, blank=True, help_text="What it confirms, where it confirms something.")
     is_long = models.BooleanField(default=False)
     same_as = models.ForeignKey(
@@ -26,6 +26,7 @@ class EmailCode(models.Model):
     )
     code_hash = models.CharField(max_length=64)
     tries = models.PositiveSmallIntegerField(default=0)
+    tries_elsewhere = models.PositiveSmallIntegerField(default=0, help_text="By another client than asked.")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)

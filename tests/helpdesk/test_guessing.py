@@ -78,15 +78,34 @@ def test_guesses_of_others_use_up_no_tries_of_a_code_and_a_code_of_theirs_ends_n
     assert enters(cleo, code)
 
 
-def test_at_the_api_a_code_is_for_the_network_that_asked() -> None:
-    here, elsewhere = Api(address="2001:db8::1"), Api(address="2001:db8:1::1")
-    same_network = Api(address="2001:db8::2")
+def test_at_the_api_other_networks_have_three_tries_at_a_code_and_take_none_of_its_own_network() -> None:
+    here, same_network = Api(address="2001:db8::1"), Api(address="2001:db8::2")
     here("POST", "/api/send_otp/", {"email": CLEO})
-    body = {"email": CLEO, "otp": last_secret(DIGITS)}
-    for _ in range(6):
-        assert said(elsewhere("POST", "/api/verify_otp/", body))[::2] == (400, "otp")
+    right = {"email": CLEO, "otp": last_secret(DIGITS)}
+    for number in range(9):
+        body = {**right, "otp": wrong(right["otp"])} if number < codes.ELSEWHERE else right
+        answer = Api(address=f"2001:db8:{number + 1}::1")("POST", "/api/verify_otp/", body)
+        assert said(answer)[::2] == (400, "otp")
     assert not VerifiedAddress.objects.exists()
-    assert same_network("POST", "/api/verify_otp/", body).status_code == 200
+    assert same_network("POST", "/api/verify_otp/", right).status_code == 200
+
+
+def test_a_telephone_that_changes_its_network_while_the_mail_is_read_is_let_in() -> None:
+    Api(address="2001:db8::1")("POST", "/api/send_otp/", {"email": CLEO})
+    body = {"email": CLEO, "otp": last_secret(DIGITS)}
+    assert Api(address="198.51.100.1")("POST", "/api/verify_otp/", body).status_code == 200
+    assert said(Api(address="198.51.100.1")("POST", "/api/verify_otp/", body))[::2] == (400, "otp")
+
+
+def test_a_code_of_a_session_is_for_that_session_alone() -> None:
+    asks(Client())
+    code = last_secret(DIGITS)
+    for asker in ("session x", "client 127.0.0.1", "person 1"):
+        with pytest.raises(Refused):
+            codes.take_code("sign-in", CLEO, code, asker=asker)
+    Api()("POST", "/api/send_otp/", {"email": CLEO})
+    with pytest.raises(Refused):
+        codes.take_code("verify", CLEO, last_secret(DIGITS), asker="session x")
 
 
 def test_whoever_asks_for_codes_without_end_neither_locks_the_owner_out_nor_floods_the_mailbox() -> None:
@@ -111,17 +130,21 @@ def test_the_odds_of_guessing_stay_below_one_in_ten_thousand_a_month_and_the_own
     for _ in range(31):
         for _ in range(8):
             number += 1
-            client, asker = f"2001:db8:{number:x}::1", f"session {number}"
+            client, asker = f"2001:db8:{number:x}::1", f"{codes.NETWORK}{number}"
             codes.send_code("sign-in", CLEO, asker=asker, client=client)
             digits = last_secret(DIGITS)
             for _ in range(codes.TRIES + 2):
                 with pytest.raises(Refused):
                     codes.take_code("sign-in", CLEO, wrong(digits), asker=asker)
+            for elsewhere in range(codes.ELSEWHERE + 1):
+                with pytest.raises(Refused):
+                    codes.take_code("sign-in", CLEO, wrong(digits), asker=f"{codes.NETWORK}{number} {elsewhere}")
         codes.send_code("sign-in", CLEO, asker="cleo", client="192.0.2.1")
         assert codes.take_code("sign-in", CLEO, last_secret(DIGITS), asker="cleo")
         time_passes(timedelta(days=1))
     tried = {
-        is_long: EmailCode.objects.filter(is_long=is_long).aggregate(n=Sum("tries"))["n"] for is_long in (False, True)
+        is_long: EmailCode.objects.filter(is_long=is_long).aggregate(n=Sum(F("tries") + F("tries_elsewhere")))["n"]
+        for is_long in (False, True)
     }
     assert 50 < tried[False] <= codes.GUESSES_A_MONTH
     assert tried[True] > 500  # or the limit would not be what ended the short ones
@@ -130,7 +153,7 @@ def test_the_odds_of_guessing_stay_below_one_in_ten_thousand_a_month_and_the_own
 
 
 def test_a_month_after_the_guesses_codes_are_short_again() -> None:
-    for number in range(3):
+    for number in range(5):
         for asker in range(codes.SHORT_AN_HOUR):
             codes.send_code("sign-in", CLEO, asker=f"{number} {asker}", client=f"198.51.{number}.{asker}")
             for _ in range(codes.TRIES):
