@@ -20,7 +20,7 @@ from helpdesk import access, actions, notify
 from helpdesk.actions import Content, watching
 from helpdesk.celery import app
 from helpdesk.kinds import KINDS, To
-from helpdesk.models import Alert, AlertChannel, Comment, Event, OutboundMail, Person, Team, Ticket, Watcher
+from helpdesk.models import Alert, AlertChannel, Attachment, Comment, Event, OutboundMail, Person, Team, Ticket, Watcher
 from inbound.models import ImapAccount, InboundMail
 from tests.api import Api
 from tests.mail import agent, arrive, deliver_all, eml, mailbox, receive, ticket_of
@@ -54,6 +54,7 @@ PAGES = {
     "/portal/sign-in/": "302",
     "/portal/sign-in/code/": "302",
     "/portal/sign-in/pin/": "200",
+    "/portal/registration/<str:token>/": "200",
     "/portal/pin/<str:token>/": "404",
     "/portal/sign-out/": "302",
     "/portal/password/<uidb64>/<token>/": "200",
@@ -61,44 +62,47 @@ PAGES = {
     "/portal/thanks/": "200",
     "/portal/me/address/": "302",
     "/portal/me/": "302",
-    "/portal/tickets/<int:pk>/": "302",
-    "/portal/tickets/<int:pk>/reply/": "302",
-    "/portal/tickets/<int:pk>/rate/": "302",
-    "/portal/tickets/<int:pk>/withdraw/": "302",
-    "/portal/tickets/<int:pk>/links/": "302",
-    "/portal/files/<int:pk>/": "302",
-    "/portal/comments/<int:pk>/": "302",
+    "/portal/tickets/<key:pk>/": "302",
+    "/portal/tickets/<key:pk>/reply/": "302",
+    "/portal/tickets/<key:pk>/rate/": "302",
+    "/portal/tickets/<key:pk>/confirm/": "302",
+    "/portal/tickets/<key:pk>/withdraw/": "302",
+    "/portal/tickets/<key:pk>/links/": "302",
+    "/portal/files/<key:pk>/": "302",
+    "/portal/comments/<key:pk>/": "302",
     "/portal/link/<str:token>/": "404",
-    "/portal/link/<str:token>/files/<int:pk>/": "404",
-    "/portal/link/<str:token>/comments/<int:pk>/": "404",
+    "/portal/link/<str:token>/confirm/": "404",
+    "/pictures/<str:token>/": "404",
+    "/portal/link/<str:token>/files/<key:pk>/": "404",
+    "/portal/link/<str:token>/comments/<key:pk>/": "404",
     "/admin/search/": "200",
     "/admin/tickets/": "200",
     "/admin/tickets/next/": "302",
     "/admin/tickets/bulk/": "302",
-    "/admin/tickets/<int:pk>/": "404",
-    "/admin/tickets/<int:pk>/reply/": "404",
-    "/admin/tickets/<int:pk>/change/": "404",
-    "/admin/tickets/<int:pk>/people/": "404",
-    "/admin/tickets/<int:pk>/spam/": "404",
-    "/admin/tickets/<int:pk>/watch/": "404",
-    "/admin/tickets/<int:pk>/lift/": "404",
-    "/admin/tickets/<int:pk>/links/": "404",
-    "/admin/tickets/<int:pk>/pin/": "404",
-    "/admin/comments/<int:pk>/take-back/": "404",
+    "/admin/tickets/<key:pk>/": "404",
+    "/admin/tickets/<key:pk>/reply/": "404",
+    "/admin/tickets/<key:pk>/change/": "404",
+    "/admin/tickets/<key:pk>/people/": "404",
+    "/admin/tickets/<key:pk>/spam/": "404",
+    "/admin/tickets/<key:pk>/watch/": "404",
+    "/admin/tickets/<key:pk>/lift/": "404",
+    "/admin/tickets/<key:pk>/links/": "404",
+    "/admin/tickets/<key:pk>/pin/": "404",
+    "/admin/comments/<key:pk>/take-back/": "404",
     "/admin/password-reset/": "GET 200 POST 302",
     "/admin/password-reset/sent/": "200",
     "/admin/password-reset/<uidb64>/<token>/": "200",
     "/admin/me/": "GET 200 POST 302",
-    "/admin/mail-texts/<int:pk>/preview/": "403",
-    "/admin/comments/<int:pk>/decide/": "404",
-    "/admin/comments/<int:pk>/html/": "404",
-    "/admin/attachments/<int:pk>/": "404",
-    "/admin/mail/<int:pk>/": "404",
-    "/admin/mail/<int:pk>/source/": "404",
-    "/admin/mail/<int:pk>/again/": "404",
+    "/admin/mail-texts/<key:pk>/preview/": "403",
+    "/admin/comments/<key:pk>/decide/": "404",
+    "/admin/comments/<key:pk>/html/": "404",
+    "/admin/attachments/<key:pk>/": "404",
+    "/admin/mail/<key:pk>/": "404",
+    "/admin/mail/<key:pk>/source/": "404",
+    "/admin/mail/<key:pk>/again/": "404",
     "/admin/to-look-at/": "200",
     "/admin/to-look-at/decide/": "302",
-    "/admin/tickets/<int:pk>/asked/": "404",
+    "/admin/tickets/<key:pk>/asked/": "404",
     "/admin/ledger/": "200",
     "/admin/sent-mail/": "403",
     "/admin/sent-mail/<str:name>/": "403",
@@ -137,22 +141,22 @@ PAGES = {
     "/api/token/refresh/": "400",
     "/api/tickets/": "GET 200 POST 201",
     "/api/tickets/bulk/": "200",
-    "/api/tickets/<int:pk>/": "404",
-    "/api/tickets/<int:pk>/comments/": "404",
-    "/api/tickets/<int:pk>/comments/<int:comment>/": "404",
-    "/api/tickets/<int:pk>/attachments/": "GET 404 POST 400",
-    "/api/attachments/<int:pk>/": "404",
-    "/media/tickets/<int:ticket>/<str:name>/": "404",
+    "/api/tickets/<key:pk>/": "404",
+    "/api/tickets/<key:pk>/comments/": "404",
+    "/api/tickets/<key:pk>/comments/<key:comment>/": "404",
+    "/api/tickets/<key:pk>/attachments/": "GET 404 POST 400",
+    "/api/attachments/<key:pk>/": "404",
+    "/media/tickets/<key:ticket>/<str:name>/": "404",
     "/api/agent/tickets/": "GET 200 POST 404",
     "/api/agent/tickets/claim/": "404",
     "/add/": "201",
-    "/update_status/<int:pk>/": "404",
-    "/delete/<int:pk>/": "403",
+    "/update_status/<key:pk>/": "404",
+    "/delete/<key:pk>/": "403",
     "/tickets/": "200",
-    "/profiles/<int:profile_id>/tickets/": "GET 200 POST 201",
-    "/tickets/<int:pk>/": "404",
-    "/tickets/<int:pk>/messages/": "404",
-    "/tickets/<int:pk>/messages/<int:message_id>/": "404",
+    "/profiles/<key:profile_id>/tickets/": "GET 200 POST 201",
+    "/tickets/<key:pk>/": "404",
+    "/tickets/<key:pk>/messages/": "404",
+    "/tickets/<key:pk>/messages/<key:message_id>/": "404",
     "/api/_meta/": "200",
     "/api/ledger/": "200",
     "/api/health/": "200",
@@ -176,6 +180,7 @@ ADMINS = [
     "/admin/helpdesk/supportpin/",
     "/admin/helpdesk/suppression/",
     "/admin/helpdesk/team/",
+    "/admin/helpdesk/trustedway/",
     "/admin/inbound/imapaccount/",
     "/admin/inbound/mailbox/",
 ]
@@ -236,14 +241,14 @@ def filled(route: str, world: dict[str, int | str]) -> str:
     route = re.sub(r"\^\(\?P<app_label>.*\)/\$", "helpdesk/", route).replace("(?P<url>.*)$", "nowhere/")
     what = "ticket"
     for word, name in (
-        ("comments/<int:pk>", "comment"), ("files/", "file"), ("attachments/<int:pk>", "file"), ("/mail/", "mail"),
+        ("comments/<key:pk>", "comment"), ("files/", "file"), ("attachments/<key:pk>", "file"), ("/mail/", "mail"),
         ("inboundmail", "mail"), ("mail-texts", "ticket"), ("imapaccount", "imap"),
     ):  # fmt: skip
         what = name if word in route else what
-    route = re.sub(r"<int:(comment|message_id)>", str(world["comment"]), route)
-    route = route.replace("<int:profile_id>", str(world["customer"])).replace("<int:ticket>", str(world["ticket"]))
+    route = re.sub(r"<key:(comment|message_id)>", str(world["comment"]), route)
+    route = route.replace("<key:profile_id>", str(world["customer"])).replace("<key:ticket>", str(world["ticket"]))
     route = route.replace("<str:name>", str(world["name"])).replace("<path:content_type_id>", str(world["kind"]))
-    return re.sub(r"<(int:pk|path:object_id|id)>", str(world[what]), re.sub(r"<(str:token|uidb64|token)>", "x", route))
+    return re.sub(r"<(key:pk|path:object_id|id)>", str(world[what]), re.sub(r"<(str:token|uidb64|token)>", "x", route))
 
 
 def given(route: str, world: dict[str, int | str]) -> dict[str, Any]:
@@ -324,14 +329,14 @@ def test_the_table_has_no_page_that_there_is_not() -> None:
 def test_what_the_table_asks_is_there_for_an_agent_of_the_team(world) -> None:
     """Or it would prove nothing: 404 is what a wrong address gets, too."""
     ada = Person.objects.get(email="ada@example.com")
-    for route in ("/admin/tickets/", "/admin/mail/<int:pk>/", "/admin/to-look-at/", "/api/tickets/<int:pk>/",
-                  "/api/attachments/<int:pk>/", "/media/tickets/<int:ticket>/<str:name>/", "/admin/inbound/inboundmail/",
-                  "/admin/comments/<int:pk>/html/", "/admin/search/", "/tickets/<int:pk>/messages/"):  # fmt: skip
+    for route in ("/admin/tickets/", "/admin/mail/<key:pk>/", "/admin/to-look-at/", "/api/tickets/<key:pk>/",
+                  "/api/attachments/<key:pk>/", "/media/tickets/<key:ticket>/<str:name>/", "/admin/inbound/inboundmail/",
+                  "/admin/comments/<key:pk>/html/", "/admin/search/", "/tickets/<key:pk>/messages/"):  # fmt: skip
         _, wrong = asked(route, world, ada)
         assert f"GET {route} shows it" in wrong
     for route in ("reply/", "change/", "people/", "spam/"):
-        _, wrong = asked(f"/admin/tickets/<int:pk>/{route}", world, ada)
-        assert f"POST /admin/tickets/<int:pk>/{route} changes it" in wrong or route == "people/"
+        _, wrong = asked(f"/admin/tickets/<key:pk>/{route}", world, ada)
+        assert f"POST /admin/tickets/<key:pk>/{route} changes it" in wrong or route == "people/"
 
 
 # --- Tasks
@@ -341,6 +346,7 @@ TASKS: dict[str, Callable[[Any], object] | None] = {
     "tasks.outbound.deliver": lambda task: [task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)],
     "tasks.codes.deliver": lambda task: [task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)],
     "tasks.alerts.deliver": lambda task: [task(pk) for pk in Alert.objects.values_list("pk", flat=True)],
+    "tasks.scanning.scan": lambda task: [task(pk) for pk in Attachment.objects.values_list("pk", flat=True)],
     "tasks.housekeeping.digests": lambda task: task(),
     "tasks.sla.sweep": lambda task: task(),
     "tasks.sla.route": lambda task: task(Ticket.objects.get(subject__startswith="Hush").pk),
@@ -349,7 +355,7 @@ TASKS: dict[str, Callable[[Any], object] | None] = {
         f"tasks.inbound.{name}": lambda task: [task(pk) for pk in waiting_mail()]
         for name in ("process", "process_large", "process_slow")
     },
-    **dict.fromkeys(["tasks.outbound.sweep", "tasks.codes.sweep", "tasks.alerts.sweep", "tasks.inbound.sweep"]),  # they ring
+    **dict.fromkeys(["tasks.outbound.sweep", "tasks.codes.sweep", "tasks.alerts.sweep", "tasks.inbound.sweep", "tasks.scanning.sweep"]),  # they ring
     **dict.fromkeys(["tasks.housekeeping.clean_up", "tasks.housekeeping.compress", "tasks.housekeeping.heartbeat"]),
 }  # fmt: skip
 
@@ -409,13 +415,14 @@ WAYS: dict[str, Callable[[Ticket, Person], object] | None] = {
     "assigned": lambda ticket, bob: notify.assigned(ticket, bob, None),
     "customer_replied": lambda ticket, bob: notify.customer_replied(given_to(ticket, bob), ticket.comments.all()[0]),
     "held": lambda ticket, bob: notify.held(given_to(ticket, bob), ticket.comments.get(visibility="held")),
+    "in_your_name": lambda ticket, bob: notify.held(ticket, in_the_name_of(bob, ticket)),
     "mentioned": lambda ticket, bob: notify.mentioned(ticket, ticket.comments.get(visibility="internal"), bob),
     "digest": lambda ticket, bob: (actions.watch(ticket, bob), news(ticket), watching.send_digests()),
     "sla_warning": lambda ticket, bob: notify.sla_warning(ticket, bob, "First response", SOON),
     "sla_breach": lambda ticket, bob: notify.sla_breach(ticket, bob, "First response", SOON),
     "delivery_failed": lambda ticket, bob: notify.delivery_failed(answer_of(ticket, bob), "no such user"),
     **dict.fromkeys(
-        ["acknowledgement", "reply", "status_changed", "code", "pin_issued", "pin_used", "password_reset"]
+        ["acknowledgement", "reply", "status_changed", "code", "pin_issued", "pin_used", "registration", "password_reset"]
     ),
 }  # fmt: skip
 STAFFS = sorted(kind for kind, way in WAYS.items() if way)
@@ -425,6 +432,10 @@ def given_to(ticket: Ticket, bob: Person) -> Ticket:
     """In memory, as an action has it before it saves. It is not his to keep."""
     return Ticket(**{field.attname: getattr(ticket, field.attname) for field in Ticket._meta.concrete_fields
                      if field.name not in {"is_unsolved", "assignee"}}, assignee=bob if sees(bob, ticket) else None)  # fmt: skip
+
+
+def in_the_name_of(bob: Person, ticket: Ticket) -> Comment:
+    return Comment.objects.create(ticket=ticket, author=bob, visibility="held", via="email", text="Hush, says Bob")
 
 
 def sees(bob: Person, ticket: Ticket) -> bool:
