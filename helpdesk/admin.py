@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,7 +22,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from helpdesk import access, ledger, people, routes
 from helpdesk.actions import due_times, outbox, suppression
-from helpdesk.given import NoText, whole
+from helpdesk.given import only_keys, whole
 from helpdesk.kinds import KINDS
 from helpdesk.models import (
     AlertChannel,
@@ -50,6 +51,9 @@ STATE_COLOURS = {
     "received": "info", "done": "success", "ignored": "", "quarantined": "warning", "failed": "danger",
     "queued": "info", "sent": "success", "suppressed": "warning", "cancelled": "", "bounced": "danger",
 }  # fmt: skip
+
+
+admin.site.unregister(Group)  # nobody's rights hang on one: helpdesk.access decides
 
 
 class LargeTableAdmin(ModelAdmin):  # type: ignore[misc]
@@ -240,6 +244,11 @@ class MailboxAdmin(ModelAdmin):  # type: ignore[misc]
         "sender_policy", "policy_from", "authserv_id", "agents_forward",
     ]  # fmt: skip
     inlines = [ImapAccountInline, IdentityInline]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        only_keys(request, "teams")
+        return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+
     list_display = ["address", "name", "is_active", "on_closed", "send_acknowledgement"]
     search_fields = ["address", "name"]
 
@@ -358,7 +367,7 @@ class TeamAdmin(ModelAdmin):  # type: ignore[misc]
     inlines = [ChannelInline]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _only_keys(request, self.autocomplete_fields)
+        only_keys(request, *self.autocomplete_fields)
         return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
@@ -468,7 +477,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     add_fieldsets = [(None, {"classes": ["wide"], "fields": ["email", "name", "role", "password1", "password2"]})]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        _only_keys(request, self.autocomplete_fields)
+        only_keys(request, *self.autocomplete_fields)
         return super().changeform_view(request, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
@@ -613,13 +622,6 @@ class OutboundMailAdmin(LargeTableAdmin):
         assert access.is_admin(request.user)
         changed = outbox.cancel(queryset.select_related("ticket"), actor=request.user)
         messages.success(request, f"{changed} cancelled.")
-
-
-def _only_keys(request: HttpRequest, fields: list[str]) -> None:
-    """Django looks up what was chosen before it says that there is no such choice, and stumbles over what is no key."""
-    for name in fields:
-        if any(value and whole(value) is None for value in request.POST.getlist(name)):
-            raise NoText("That is no choice.", name)
 
 
 def _free_address(address: str, person: Person | None) -> str:

@@ -141,6 +141,14 @@ class NoText(BadRequest):
         self.field = field
 
 
+def only_keys(request: HttpRequest, *names: str) -> None:
+    """Raises NoText where a field of a form holds what is no key. Django looks up what was chosen, and shows it again,
+    before it says that there is no such choice; it stumbles over words, and over what no database has room for."""
+    for name in names:
+        if any(value and whole(value) is None for value in request.POST.getlist(name)):
+            raise NoText("That is no choice.", name)
+
+
 def text_only(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Addresses of pages and API, and forms of the pages, hold text. 400 for what is none; no browser sends it."""
 

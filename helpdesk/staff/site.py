@@ -4,6 +4,7 @@ import hashlib
 from functools import wraps
 from typing import Any
 
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import TO_FIELD_VAR
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.sites import UnfoldAdminSite
 
 from helpdesk import access
-from helpdesk.given import NoText
+from helpdesk.given import NoText, only_keys
 from helpdesk.middleware import strict
 
 
@@ -30,6 +31,7 @@ class StaffSite(UnfoldAdminSite):
             # Django looks for the field of that name, and stumbles where there is no name.
             if "" in (request.GET.get(TO_FIELD_VAR), request.POST.get(TO_FIELD_VAR)):
                 raise NoText("This names no field.", TO_FIELD_VAR)
+            only_keys(request, ACTION_CHECKBOX_NAME)
             return inner(request, *args, **kwargs)  # type: ignore[no-any-return]
 
         return guarded

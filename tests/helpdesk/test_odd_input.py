@@ -321,6 +321,8 @@ GROWS = (
         ("agent", "/admin/tickets/bulk/", {"back": "0"}), ("agent", "/admin/tickets/?q=%00", None), ("agent", "/admin/tickets/?q=²&team=²", None),
         ("agent", "/admin/tickets/bulk/", {"back": "/\r\nX: y", "ticket": str(10**30)}),
         ("admin", "/admin/helpdesk/team/add/", {"name": "x", "members": "²"}), ("admin", "/admin/helpdesk/mailtemplate/²/preview/", None),
+        ("admin", "/admin/inbound/mailbox/1/change/", {"teams": str(10**30)}), ("admin", "/admin/auth/group/add/", {"permissions": str(10**30)}),
+        ("admin", "/admin/helpdesk/category/", {"action": "delete_selected", "_selected_action": str(10**30)}),
         ("admin", "/admin/helpdesk/team/1/delete/?_to_field=", None), ("admin", "/admin/helpdesk/team/add/", {"_to_field": ""}),
         ("admin", "/admin/helpdesk/person/add/", {"email": GROWS, "role": "user"}),
     ],
