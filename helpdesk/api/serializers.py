@@ -95,8 +95,17 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
         return reverse("api-attachment", args=[item.pk])
 
 
+class SenderSerializer(serializers.Serializer[Any]):
+    """Whether a mail is from whom it says."""
+
+    verdict = serializers.ChoiceField(["authenticated", "unknown", "failed"])
+    domain = serializers.CharField()
+    why = serializers.CharField()
+
+
 class CommentSerializer(serializers.ModelSerializer[Comment]):
     author = serializers.SerializerMethodField()
+    sender = serializers.SerializerMethodField(help_text="For staff, of what came by mail; else null.")
     attachments = AttachmentSerializer(many=True, read_only=True)
     body = serializers.SerializerMethodField()
     html = serializers.SerializerMethodField()
@@ -104,13 +113,18 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
     class Meta:
         model = Comment
         fields = [
-            "id", "author", "body", "html", "visibility", "via", "is_automatic", "attachments", "created_at", "edited_at",
+            "id", "author", "sender", "body", "html", "visibility", "via", "is_automatic", "attachments", "created_at", "edited_at",
         ]  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(AuthorSerializer(allow_null=True))
     def get_author(self, comment: Comment) -> Any:
         return shown_person(comment.author, comment.ticket, self.context) if comment.author else None
+
+    @extend_schema_field(SenderSerializer(allow_null=True))
+    def get_sender(self, comment: Comment) -> Any:
+        proof = comment.mail.proof if comment.mail and for_staff(self.context) else None
+        return {name: proof[name] for name in ("verdict", "domain", "why")} if proof else None
 
     def get_body(self, comment: Comment) -> str:
         return comment.text or comment.quoted_text

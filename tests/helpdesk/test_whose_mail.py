@@ -18,6 +18,7 @@ from inbound import resolver, store
 from inbound.addresses import bounce_address, reply_address
 from inbound.models import InboundMail, Mailbox
 from tasks.inbound import process, process_slow
+from tests.api import Api
 from tests.mail import SUPPORT, agent, arrive, deliver_all, eml, mailbox, receive, ticket_of
 from tests.zone import Zone, only, signed
 
@@ -520,6 +521,18 @@ def test_pages_say_in_words_whose_mail_it_is(ada) -> None:
     detail = client.get(reverse("admin:inbound_mail", args=[forged.pk])).content.decode()
     assert "says how its mail is proven" in detail
     assert "evil.example" in detail
+
+
+@pytest.mark.usefixtures("no_counts_yet")
+def test_the_api_tells_staff_and_nobody_else() -> None:
+    ticket = opened()
+    row = receive(mail("x", number=2, in_reply_to=f"<m1@{DOMAIN}>"), **EVIL)
+    path = f"/api/tickets/{ticket.pk}/comments/"
+    said_to_ada = Api(agent())("GET", path).json()
+    assert [found["sender"]["verdict"] for found in said_to_ada] == ["authenticated", "failed"]
+    assert said_to_ada[1]["sender"]["why"] == (row.proof or {})["why"]
+    said_to_cleo = Api(ticket.requester)("GET", path).json()
+    assert [found["sender"] for found in said_to_cleo] == [None]
 
 
 def test_what_a_provider_says_is_kept() -> None:
