@@ -120,7 +120,7 @@ PAGES = {
     "/admin/inbound/inboundmail/<path:object_id>/delete/": "403",
     "/admin/inbound/inboundmail/<path:object_id>/change/": "GET 302 POST 403",
     "/admin/inbound/inboundmail/<path:object_id>/": "302",
-    "/admin/^(?P<app_label>auth|axes|helpdesk|inbound)/$": "404",
+    "/admin/^(?P<app_label>axes|helpdesk|inbound)/$": "404",
     "/admin/(?P<url>.*)$": "404",
     "/unsubscribe/<str:token>/": "404",
     "/api/send_otp/": "200",
@@ -166,7 +166,6 @@ PAGES = {
 }
 # Configuration, of which every page is an admin's: 403, or to the start where nothing has that number.
 ADMINS = [
-    "/admin/auth/group/",
     "/admin/axes/accessattempt/",
     "/admin/axes/accessfailurelog/",
     "/admin/axes/accesslog/",
