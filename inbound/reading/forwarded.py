@@ -12,11 +12,11 @@ MAX_LINES, MAX_BLOCK, MAX_LINE = 2000, 12, 1000
 
 # Fwd: as mail programs of our customers' languages write it.
 _FORWARDS = re.compile(r"\s{0,9}(?:fwd?|fw|wg|wtr|tr|rv|rd|i|enc|doorst|vb|pd|vs)\s?[:：]\s{0,9}", re.IGNORECASE)
-_FROM = {"from", "von", "de", "expéditeur", "remitente"}
-_SUBJECT = {"subject", "betreff", "objet", "asunto"}
+_FROM = {"from", "von", "de", "expéditeur", "remitente", "da", "van"}
+_SUBJECT = {"subject", "betreff", "objet", "sujet", "asunto", "oggetto", "assunto", "onderwerp"}
 _OTHERS = {
     "sent", "date", "to", "cc", "reply-to", "gesendet", "datum", "an", "kopie", "antwort an", "envoyé", "à", "copie",
-    "répondre à", "enviado", "enviado el", "fecha", "para", "responder a", "bcc", "importance", "wichtigkeit",
+    "répondre à", "enviado", "enviado el", "fecha", "para", "responder a", "bcc", "importance", "wichtigkeit", "pour", "inviato", "data", "a", "verzonden", "aan", "enviada em", "enviado em",
 }  # fmt: skip
 _LINE = re.compile(r"[\s>*]{0,20}([^\W\d_][\w\- ]{0,15}?)\s?\*?\s?[:：]\*?[\s\xa0]{0,20}(.*)")
 _DIVIDER = re.compile(
@@ -83,7 +83,7 @@ def _inline(parsed: ParsedMail) -> Forwarded | None:
             continue
         said, end = found
         above = lines[:start]
-        while above and (not above[-1].strip() or _DIVIDER.fullmatch(above[-1][:200].strip("-_=~* >\t\xa0"))):
+        while above and _is_divider(above[-1][:200].strip("-_=~* >\t\xa0")):
             above.pop()
         sender = next((told for name, told in said if name in _FROM), "")
         subject = next((told for name, told in said if name in _SUBJECT), "")
@@ -95,6 +95,10 @@ def _inline(parsed: ParsedMail) -> Forwarded | None:
             _without_signature("\n".join(above)),
         )  # fmt: skip
     return None
+
+
+def _is_divider(line: str) -> bool:
+    return not line or bool(_DIVIDER.fullmatch(line))
 
 
 def _block(lines: list[str], start: int) -> tuple[list[tuple[str, str]], int] | None:
