@@ -137,7 +137,7 @@ def mailgun_multipart(raw: bytes, *, to: str = SUPPORT, event: str = TOKEN, send
 
 def ses(
     raw: bytes, *, to: str = SUPPORT, event: str = "d6iitobk75ur44p8kdnnp7g2n800", others: tuple[str, ...] = (),
-    encoding: str = "UTF8", sender: str = SENDER,
+    encoding: str = "UTF8", sender: str = SENDER, dmarc: str = "GRAY",
 ) -> Post:  # fmt: skip
     verdict = {"status": "PASS"}
     action = {"type": "SNS", "topicArn": "arn:aws:sns:us-east-1:012345678912:example-topic", "encoding": encoding}
@@ -148,7 +148,7 @@ def ses(
             "receipt": {
                 "timestamp": "2026-11-21T09:00:00.000Z", "processingTimeMillis": 222, "recipients": [to, *others],
                 "spamVerdict": verdict, "virusVerdict": verdict, "spfVerdict": verdict, "dkimVerdict": verdict,
-                "action": action,
+                "dmarcVerdict": {"status": dmarc}, "action": action,
             },
             "mail": {
                 "timestamp": "2026-11-21T09:00:00.000Z", "source": sender, "messageId": event,
@@ -210,6 +210,32 @@ def test_the_bytes_that_are_stored_are_those_that_came_over_the_wire(maker: Make
     assert row.raw.content == RAW
     assert (row.transport, row.mail_from, row.rcpt_to) == ("webhook", "bounces@example.net", ["support+x@example.com"])
     assert (row.message_id, row.size) == ("one@example.net", len(RAW))
+
+
+SPF_PASS = {"method": "spf", "value": "pass", "said": {"smtp.mailfrom": "bounces@example.net"}}
+
+
+@pytest.mark.parametrize(
+    ("post", "results", "verdict"),
+    [
+        (lambda: ses(RAW), [SPF_PASS, {"method": "dmarc", "value": "none", "said": {}}], "authenticated"),
+        (lambda: ses(RAW, dmarc="FAIL"), [SPF_PASS, {"method": "dmarc", "value": "fail", "said": {}}], "failed"),
+        (lambda: ses(RAW, dmarc="PROCESSING_FAILED"), [SPF_PASS, {"method": "dmarc", "value": "temperror", "said": {}}], "unknown"),
+        (lambda: sendgrid(RAW), [SPF_PASS], "authenticated"),
+        (lambda: mailgun(RAW), None, "unknown"),
+        (lambda: postmark(RAW), None, "unknown"),
+    ],
+    ids=["ses", "ses-fail", "ses-away", "sendgrid", "mailgun", "postmark"],
+)  # fmt: skip
+def test_what_a_provider_found_out_about_the_sender_is_kept_and_heeded(
+    post: Callable[[], Post], results: Any, verdict: str
+) -> None:
+    assert post().send().status_code == 200
+    row = InboundMail.objects.get()
+    assert row.results == results
+    process(row.pk)
+    row.refresh_from_db()
+    assert (row.proof or {})["verdict"] == verdict
 
 
 @pytest.mark.parametrize("maker", BYTES, ids=named)
