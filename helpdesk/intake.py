@@ -16,6 +16,7 @@ from helpdesk import access, actions, delivery, participants, people, senders, t
 from helpdesk.actions import Content, File, spending
 from helpdesk.kinds import KINDS
 from helpdesk.models import BlockedSender, Comment, MessageRef, OutboundMail, Person, Ticket
+from helpdesk.own_words import OwnWords, lines_of_ours, own_words
 from helpdesk.remembered import remembered
 from inbound import proving, readers, store
 from inbound.addresses import Bounce, read_own_mark, read_secret_mark, read_token
@@ -83,12 +84,15 @@ class Received:
         if is_behind and proof.verdict is Proven.AUTHENTICATED:
             # Its From is proven; who writes behind that is not.
             proof = replace(proof, verdict=Proven.UNKNOWN, why="another address than its From has written it")
-        named = {"to": self.parsed.to, "cc": self.parsed.cc}
-        is_for_us = any(is_ours(found.address, self.ours) for name in proof.covers for found in named[name])
-        is_vouched = not is_behind or self.proof.verdict is Proven.AUTHENTICATED
+        to = {"to": self.parsed.to, "cc": self.parsed.cc}
+        ids = {"in-reply-to": self.parsed.in_reply_to, "references": self.parsed.references}
+        named = frozenset(found.address for name in proof.covers for found in to.get(name, ()))
         return senders.Sender(
-            self.sender.address, person, proof, self.row.received_at, is_for_us=is_for_us, is_vouched=is_vouched
-        )
+            self.sender.address, person, proof, self.row.received_at, named=named,
+            answers=frozenset(found for name in proof.covers for found in ids.get(name, ())),
+            is_for_us=any(is_ours(address, self.ours) for address in named),
+            is_vouched=not is_behind or self.proof.verdict is Proven.AUTHENTICATED,
+        )  # fmt: skip
 
     @property
     def recipients(self) -> list[str]:
@@ -179,12 +183,13 @@ def apply(mail: Received, decided: Plan, stored: dict[int, str], number: int | N
     if decided.do == "wait":
         raise ValueError("a plan to wait is not carried out")
     _note_other_mailbox(mail, decided)
+    mail.row.proof = proving.pack(mail.proof)  # for what is written about it, before the row itself is
     _spend_what_it_shows(mail)
     outcome: dict[str, object] = {
         "evidence": decided.evidence,
         "reason": decided.reason,
         "ticket_number": decided.ticket,
-        "proof": proving.pack(mail.proof),
+        "proof": mail.row.proof,
         "would_hold": decided.would_hold[:200] or None,
     }
     senders.remember(mail.says(None))
@@ -279,7 +284,7 @@ def _duplicate(mail: Received) -> Plan | None:
     if row.message_id:
         by = "Message-ID, From and body"
         found = _same_message(row.pk, row.message_id, row.from_address, row.body_sha256)
-        found = [seen for seen in found if _says_the_same(mail, seen[0])]
+        found = [seen for seen in found if _says_the_same(mail, seen[0]) and not _is_better_proven(mail, seen[0])]
     else:
         by = SAME_BYTES
         found = _same_bytes(row.pk, row.sha256, row.received_at - SAME_BYTES_WITHIN)
@@ -299,6 +304,16 @@ def _says_the_same(mail: Received, first: int) -> bool:
     if other.sha256 == row.sha256 or other.raw is None or row.raw is None:
         return True
     return store.meaning(other.raw.content) == store.meaning(row.raw.content)
+
+
+def _is_better_proven(mail: Received, first: int) -> bool:
+    """Whether the other one is held, and this one is from whom it says: a forged copy that was sent ahead stands for nothing."""
+    other = InboundMail.objects.get(pk=first)
+    return (
+        other.reason == "hold"
+        and mail.proof.verdict is Proven.AUTHENTICATED
+        and (other.proof or {}).get("verdict") != Proven.AUTHENTICATED
+    )
 
 
 def _tokens(row: InboundMail) -> set[object]:
@@ -435,6 +450,8 @@ def _from(person: Person | None, mail: Received) -> Plan:
             looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
             return Plan(said, "agents-mail", ticket=ticket.pk, evidence=looked)
         decision = _may_write(mail, person, ticket)
+        if person is not None and person.is_staff and not decision.allowed:
+            decision = participants.Decision(False, _agents_mail_is_held(mail, person, candidate, ticket))
         if decision.allowed and not mail.row.is_history and (why := senders.objection(mail.says(person), candidate)):
             would_hold = would_hold or why
             if senders.is_in_force(mail.row.mailbox):
@@ -474,26 +491,42 @@ def _may_write(mail: Received, person: Person | None, ticket: Ticket) -> partici
     if decision.allowed and mail.reading.sender.by == FORM:
         # Whoever fills in a form types any address they like.
         return participants.Decision(False, "a form names the sender")
-    if person is not None and person.is_staff and mail.says(person).is_proven:
-        return participants.Decision(False, "an agent's mail, and not to their own reply address")
     return decision
 
 
 def _as_agent(mail: Received, person: Person | None, candidate: threads.Candidate, ticket: Ticket) -> str | None:
     """Whether an agent answers from their own mail program, or leaves a note: proven to be theirs, written by a person,
     to the reply address that we gave them, in a ticket that they see."""
-    if person is None or not person.is_staff or mail.row.is_history or mail.reading.sender.by != FROM:
+    if person is None or _agents_mail_is_held(mail, person, candidate, ticket):
         return None
-    is_theirs = candidate.rule == "reply-token" and candidate.person == person.pk and mail.says(person).is_proven
-    if not is_theirs or mail.verdict.kind is not Kind.PERSON or mail.verdict.is_quiet:
-        return None
+    own = _own_words(mail, person, ticket)
+    return "note" if own is not None and (_note(own.text) or _answers_colleagues(mail, person)) else "answer"
+
+
+def _agents_mail_is_held(mail: Received, person: Person, candidate: threads.Candidate, ticket: Ticket) -> str:
+    """Why an agent's mail is no answer of theirs, for them to read; "" where it is one."""
+    says = mail.says(person)
+    if mail.row.is_history or mail.reading.sender.by != FROM or not person.is_staff or not says.is_proven:
+        return "in an agent's name"
+    if candidate.rule != "reply-token" or candidate.person != person.pk:
+        return "an agent's mail, and not to their own reply address"
+    if not says.is_proven_for(candidate):
+        return "signed by an agent, but not as an answer to this"
+    if mail.verdict.kind is not Kind.PERSON or mail.verdict.is_quiet:
+        return "an agent's mail that looks like a machine's"
     if not access.tickets(person).filter(pk=ticket.pk).exists():
-        return None
-    if _NOTE.match(mail.reading.text) or _answers_colleagues(mail, person):
-        return "note"
-    if ticket.status == Ticket.Status.CLOSED or not (mail.reading.text.strip() or mail.parsed.attachments):
-        return None
-    return "answer"
+        return "an agent's mail, who does not see this ticket"
+    own = _own_words(mail, person, ticket)
+    if own is None:
+        return "an agent's answer in which our mail to them is quoted, and could not be cut off"
+    if not own.text and not mail.parsed.attachments:
+        return "an agent's mail with nothing in it"
+    is_note = _note(own.text) or _answers_colleagues(mail, person)
+    return "an agent's answer to a closed ticket" if ticket.status == Ticket.Status.CLOSED and not is_note else ""
+
+
+def _own_words(mail: Received, person: Person, ticket: Ticket) -> OwnWords | None:
+    return own_words(mail.reading, lines_of_ours(ticket, person))
 
 
 def _answers_colleagues(mail: Received, person: Person) -> bool:
@@ -504,7 +537,16 @@ def _answers_colleagues(mail: Received, person: Person) -> bool:
     return bool(ids) and OutboundMail.objects.filter(known, person=person, kind__in=inside).exists()
 
 
-_NOTE = re.compile(r"\s{0,100}note\s{0,5}:\s{0,100}", re.IGNORECASE)
+def _note(text: str) -> "re.Match[str] | None":
+    """The word that makes an agent's mail a note, at the beginning or below a greeting. What comes of taking an answer for
+    a note can be mended, the other way round it can't: however it is marked, quoted or translated, it counts."""
+    return _NOTE.match(text[:500])
+
+
+_NOTE = re.compile(
+    r"(?P<greeting>\W{0,20}\w[^\n:：]{0,40}[,!.]?[ \t]{0,5}\n[\s>]{0,20})?[\W_]{0,20}(?:internal |interne )?(?:note|notes|notiz|nota)[\W_]{0,10}?[:：][\W_]{0,5}",
+    re.IGNORECASE,
+)
 
 
 def _forwarded(mail: Received, person: Person | None) -> Forwarded | None:
@@ -589,13 +631,17 @@ def _customers(mail: Received, decided: Plan, stored: dict[int, str], number: in
 
 
 def _agents(mail: Received, decided: Plan, stored: dict[int, str]) -> Comment:
-    """An agent's answer or note, written in their own mail program. What they quote and sign with is folded off."""
+    """An agent's answer or note, written in their own mail program, and nothing of our mail to them."""
     agent = people.find(mail.sender.address)
     assert agent is not None  # decided in this transaction
     ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
-    content = replace(_content(mail, stored, is_automatic=False), quoted_text="", quoted_html="")
+    own = _own_words(mail, agent, ticket)
+    assert own is not None
+    content = _content(mail, stored, is_automatic=False)
+    content = replace(content, text=own.text, html=own.html, quoted_text="", quoted_html="")
     if decided.do == "note":
-        content = replace(content, text=_NOTE.sub("", content.text, count=1), html="")
+        if found := _note(own.text):
+            content = replace(content, text=(found["greeting"] or "") + own.text[found.end() :], html="")
         return actions.note(ticket, content, actor=agent, via=Comment.Via.EMAIL)
     return actions.reply(ticket, content, actor=agent, via=Comment.Via.EMAIL)
 

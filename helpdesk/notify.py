@@ -26,6 +26,7 @@ from helpdesk.wire import Unwritable, ascii_domain
 from inbound.models import InboundMail, Mailbox
 from inbound.prepared import Prepared
 from inbound.reading.headers import one_line
+from inbound.reading.proof import Verdict
 from inbound.secrets import seal
 from tasks.ring import ring
 
@@ -122,7 +123,9 @@ def held(ticket: Ticket, comment: Comment) -> None:
     if comment.is_automatic:
         return
     if comment.author and comment.author.is_staff and not waiting.filter(author=comment.author).exists():
-        _tell_staff("in_your_name", comment.author, ticket, comment, {"comment": comment})
+        proof = (comment.mail.proof if comment.mail else None) or {}
+        is_proven = proof.get("verdict") == Verdict.AUTHENTICATED
+        _tell_staff("in_your_name", comment.author, ticket, comment, {"comment": comment, "is_proven": is_proven})
     if waiting.exists():
         return
     if ticket.assignee and ticket.assignee.is_active:

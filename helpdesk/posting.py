@@ -59,7 +59,7 @@ def throttle_guest(address: str, *, client: str) -> None:
         throttle.take(f"guest-for {address.strip().lower()}", 10, HOUR)
 
 
-def guest_ticket(given: dict[str, Any], files: list[Any], *, via: str) -> Ticket:
+def guest_ticket(given: dict[str, Any], files: list[Any], *, via: str, language: str = "") -> Ticket:
     """What somebody unknown wrote. An existing person is not changed by it, and the answer is the same for one who exists and
     one who doesn't. Refused for an address of ours: nobody is to read our name above a stranger's words."""
     address = people.plain(given["email"])
@@ -68,7 +68,7 @@ def guest_ticket(given: dict[str, Any], files: list[Any], *, via: str) -> Ticket
     if is_ours(address, ours) or (owner is not None and owner.role in STAFF_ROLES):
         raise Refused(_("This address can't be used here. Sign in instead."), "email")
     # No name: mail to whoever reads that address would greet them with it.
-    requester = owner or actions.person_for(address)
+    requester = owner or actions.person_for(address, language=language)
     text = given["description"].strip()
     title = given.get("title", "").strip() or text.partition("\n")[0][:100]
     return open_for(

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from helpdesk.models import OutboundMail, Person, ProvenDay, TrustedWay
 from helpdesk.threads import Candidate
+from inbound.addresses import Bounce, Reply, read_token
 from inbound.models import Mailbox
 from inbound.prepared import Prepared
 from inbound.reading.proof import Proof, Verdict
@@ -29,7 +30,8 @@ USUAL_DAYS, WITHIN = 3, timedelta(days=90)
 class Sender:
     """Who a mail says it is from, and what is known about that.
 
-    `is_for_us`: a To or Cc that is signed names us, so that it is no mail to somebody else that was sent to us again.
+    `named` is whom those of To and Cc name that are signed, `answers` the ids that it answers, where these are: what is proven
+    by signatures alone may be a mail to somebody else, or about something else, that was sent to us again.
     `is_vouched`: From says who it is; or From is our own group, proven, and behind it somebody else has written.
     """
 
@@ -37,12 +39,32 @@ class Sender:
     person: Person | None
     proof: Proof
     at: datetime
-    is_for_us: bool = False
+    named: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
+    is_for_us: bool = False  # one of `named` is ours
     is_vouched: bool = True
 
     @property
     def is_proven(self) -> bool:
         return self.proof.verdict is Verdict.AUTHENTICATED and (self.is_for_us or not self.proof.is_replayable)
+
+    def is_proven_for(self, candidate: Candidate) -> bool:
+        """Whether it is proven that they have written that into that ticket."""
+        if self.proof.verdict is not Verdict.AUTHENTICATED:
+            return False
+        return not self.proof.is_replayable or self._means(candidate)
+
+    def _means(self, candidate: Candidate) -> bool:
+        if candidate.rule in {"reply-token", "return-path"}:
+            return any(_leads_to(address, candidate) for address in self.named)
+        return self.is_for_us and candidate.by in self.answers
+
+
+def _leads_to(address: str, candidate: Candidate) -> bool:
+    token = read_token(address)
+    if isinstance(token, Reply):
+        return token.ticket == candidate.ticket and token.person == candidate.person
+    return isinstance(token, Bounce) and candidate.by == f"mail {token.outbound}"
 
 
 def is_in_force(mailbox: Mailbox) -> bool:
@@ -54,18 +76,19 @@ def is_in_force(mailbox: Mailbox) -> bool:
 
 def objection(sender: Sender, candidate: Candidate) -> str:
     """Why the mail should not be a public comment in that ticket although its sender takes part, or ""."""
-    if sender.is_proven or is_trusted(sender):
+    if sender.is_proven_for(candidate) or is_trusted(sender):
         return ""
-    if sender.proof.verdict is Verdict.FAILED:
+    knows = sender.person is not None and _only_they_know(candidate, sender.person)
+    if sender.proof.verdict is Verdict.FAILED and not (knows and sender.proof.is_monitored):
         return not_from(sender.proof)
-    if sender.person is not None and _only_they_know(candidate, sender.person):
+    if knows:
         return ""
     if not sender.is_vouched:
         # Whose domain says how its mail is proven would be written for under an address of ours that says nothing.
         return "written behind our own address, and nothing proves it"
     if not sender.proof.is_fault and is_usually_proven(sender):
         if sender.proof.verdict is Verdict.AUTHENTICATED:
-            return "signed by its sender, but written to somebody else"
+            return "signed by its sender, but not as an answer to this"
         return f"their mail is usually proven to be from {sender.proof.domain[:40]}; this one is not"
     return ""
 
@@ -81,7 +104,9 @@ def is_doubtful(sender: Sender) -> bool:
 
 def is_trusted(sender: Sender) -> bool:
     """Whether an agent trusts what comes from that address this way."""
-    return bool(sender.proof.ways) and bool(_trusted(sender.address, list(sender.proof.ways)))
+    # What is signed, and was written to somebody else, may have been sent to us again by anybody.
+    ways = [way for way in sender.proof.ways if sender.is_for_us or not way.startswith("signed by ")]
+    return bool(ways) and bool(_trusted(sender.address, ways))
 
 
 def is_usually_proven(sender: Sender) -> bool:

@@ -18,6 +18,8 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 
+from inbound.reading.proof import owner
+
 log = logging.getLogger(__name__)
 
 MAX_RECORD = 4096  # bytes; a longer one is cut off, and then is no policy and no key
@@ -25,6 +27,7 @@ LONGEST, NOTHING_FOR = 3600.0, 300.0  # seconds for which an answer, and that th
 MOST = 20_000
 AWAY_AFTER, AWAY_FOR = 5, 15.0  # so many names in a row without an answer: nobody asks it for so many seconds
 ROOT_SECONDS = 0.5
+SILENT_AFTER, SILENT_FOR = 3, 60.0  # as much for one owner's names
 
 Answer = list[object]  # of TXT: bytes; of A, AAAA, PTR: text; of MX: (preference, text)
 
@@ -40,6 +43,8 @@ class _Health:
 
 
 _kept: dict[tuple[str, str], tuple[float, Answer]] = {}
+_silent: dict[str, tuple[int, float]] = {}  # by owner: how often in a row, and until when nobody asks
+_answered: dict[str, float] = {}
 _lock = threading.Lock()
 _health = _Health()
 _deadline: ContextVar[float] = ContextVar("_deadline", default=0.0)
@@ -62,25 +67,34 @@ def ask(name: str, kind: str) -> Answer:
     found = _kept.get(key)
     if found is not None and found[0] > now:
         return found[1]
-    patience = _deadline.get() - now
-    if patience <= 0 or _health.until > now:
+    patience, whose = _deadline.get() - now, owner(key[0])
+    if patience <= 0 or _health.until > now or _silent.get(whose, (0, 0.0))[1] > now:
         raise Away(f"no time to look up {key[0]}")
     try:
         answer, seconds = source(key[0], kind, patience)
     except Away:
-        _count_away()
+        _count_away(whose)
         raise
     with _lock:
         _health.in_a_row = 0
+        _answered[whose] = now
+        _silent.pop(whose, None)
         if len(_kept) >= MOST:
             _kept.clear()
         _kept[key] = (now + min(seconds, LONGEST), answer)
     return answer
 
 
-def _count_away() -> None:
-    """Several in a row may be one stranger's broken domains: the root tells whether it is the DNS that is away."""
+def _count_away(whose: str) -> None:
+    """An owner whose names never answer is not waited for again for a while; one of whom another name has answered is.
+    Several in a row may be one stranger's broken domains: the root tells whether it is the DNS that is away."""
     with _lock:
+        if len(_silent) + len(_answered) >= MOST:
+            _silent.clear()
+            _answered.clear()
+        if time.monotonic() - _answered.get(whose, -LONGEST) >= LONGEST:
+            times = _silent.get(whose, (0, 0.0))[0] + 1
+            _silent[whose] = times, time.monotonic() + SILENT_FOR if times >= SILENT_AFTER else 0.0
         _health.in_a_row += 1
         if _health.in_a_row < AWAY_AFTER:
             return
@@ -95,7 +109,8 @@ def _count_away() -> None:
 def forget() -> None:
     """Empties the cache."""
     with _lock:
-        _kept.clear()
+        for kept in (_kept, _silent, _answered):
+            kept.clear()  # type: ignore[attr-defined]
         _health.in_a_row, _health.until = 0, 0.0
 
 

@@ -113,7 +113,10 @@ def meaning(raw: bytes) -> tuple[str, ...]:
 
 
 # Not Subject, To and Date: a list puts its tag there, and the words can be read all the same.
-_MEANING = ("content-type", "content-transfer-encoding", "reply-to", "in-reply-to", "references")
+_MEANING = (
+    "content-type", "content-transfer-encoding", "reply-to", "in-reply-to", "references", "auto-submitted", "precedence",
+    "list-id", "x-auto-response-suppress",
+)  # fmt: skip
 
 
 def requeue(mails: Iterable[InboundMail], *, force: bool = False) -> int:

@@ -54,7 +54,7 @@ def ask_for_new_address(person: Person, address: str, *, client: str) -> None:
     be theirs. Raises Throttled."""
     asker = _asker(person)
     codes.send_code(EmailCode.Purpose.CONFIRM, person.email, asker=asker, client=client, subject=_change_to(address))
-    codes.send_code(EmailCode.Purpose.VERIFY, address, asker=asker, client=client)
+    codes.send_code(EmailCode.Purpose.VERIFY, address, asker=asker, client=client, language=person.language)
 
 
 def change_address(person: Person, address: str, *, confirmation: str, verification: str) -> None:

@@ -103,12 +103,23 @@ def take_code(
     right = hmac.compare_digest(_code_hash(row.same_as_id or row.pk if row else 0, digits), expected)
     free = out.filter(pk=row.pk if row else 0)
     # A right one was no guess.
-    if not (tried and right and (not use or free.update(used_at=now, **{tries: F(tries) - 1}))):
+    if not (tried and right and (not use or (free.update(used_at=now, **{tries: F(tries) - 1}) and _ends(row, now)))):
         raise Refused("This code is not right, or not valid any more.", "otp")
     person = people.who_signs_in(address)
     if purpose != EmailCode.Purpose.VERIFY and not _may_enter(person):
         raise Refused("This code is not right, or not valid any more.", "otp")
     return person
+
+
+def _ends(row: EmailCode | None, now: datetime) -> bool:
+    """A code that several sessions share is good for one of them. The guarded UPDATE of the row that was mailed decides."""
+    if row is None or not row.is_long:
+        return row is not None
+    shared = EmailCode.objects.filter(used_at=None)
+    if row.same_as_id and not shared.filter(pk=row.same_as_id).update(used_at=now):
+        return False
+    shared.filter(same_as=row.same_as_id or row.pk).update(used_at=now)
+    return True
 
 
 def is_code(row: EmailCode, digits: str) -> bool:

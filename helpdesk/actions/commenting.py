@@ -93,8 +93,8 @@ def reply(
             if not person.is_staff:
                 add_participant(current, person, Participant.Role.CC, source="agent", actor=actor)
         comment = write_comment(
-            current, actor, from_markdown(content), visibility=Comment.Visibility.PUBLIC, via=via
-        )  # fmt: skip
+            current, actor, _as_written(content, via), visibility=Comment.Visibility.PUBLIC, via=via
+        )
         answered(current, comment, actor=actor, bcc=list(bcc))
     return comment
 
@@ -142,8 +142,8 @@ def note(ticket: Ticket, content: Content, *, actor: Person, via: str = Comment.
     _must_say_something(content)
     with transaction.atomic():
         comment = write_comment(
-            ticket, actor, from_markdown(content), visibility=Comment.Visibility.INTERNAL, via=via
-        )  # fmt: skip
+            ticket, actor, _as_written(content, via), visibility=Comment.Visibility.INTERNAL, via=via
+        )
         named = [person for person in mentioned_in(content.text) if access.may_be_told(person, ticket)]
         record(ticket, "noted", actor, comment=comment.pk, mentioned=[str(person) for person in named])
         Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now())
@@ -165,6 +165,11 @@ def mentioned_in(text: str) -> list[Person]:
         if {person.email.partition("@")[0], person.name.lower().replace(" ", ""), person.name.lower().partition(" ")[0]}
         & names
     ]
+
+
+def _as_written(content: Content, via: str) -> Content:
+    """Markdown is for what is typed into our own box: a mail says what it says."""
+    return content if via == Comment.Via.EMAIL else from_markdown(content)
 
 
 def _must_say_something(content: Content) -> None:

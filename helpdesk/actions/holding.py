@@ -118,6 +118,10 @@ def mark_spam(ticket: Ticket, *, actor: Person, block: bool = True) -> None:
     with changing(ticket) as current:
         if current.requester.is_staff:
             raise Refused("An agent's ticket can't be spam.")
+        # Whom a forgery names has not sent it: their own mail is let in.
+        first = current.comments.select_related("mail").order_by("created_at", "id").first()
+        if first is not None and first.mail is not None and (first.mail.proof or {}).get("verdict") == Verdict.FAILED:
+            block = False
         record(current, "spam", actor, blocked=current.requester.email if block else "")
         if current.status != Ticket.Status.CLOSED:
             record(current, "status", actor, **{"from": current.status, "to": "closed"})

@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -60,8 +60,7 @@ def take_pin(typed: str, *, client: str) -> Person:
     """
     from_client = f"pin-failed-from {throttle.client_key(client)}"
     throttle.check(from_client, 10, timedelta(minutes=15))
-    found = SupportPin.objects.select_related("person", "issued_by", "ticket__mailbox__identity")
-    pin = found.filter(pin_hmac=_hmac(normal_pin(typed))).first()
+    pin = _by_staff().filter(pin_hmac=_hmac(normal_pin(typed))).first()
     if pin is not None and may_have_pin(pin.person):
         with transaction.atomic():
             now = timezone.now()
@@ -96,8 +95,19 @@ def end_pin(pin: SupportPin) -> None:
 
 
 def still_lets_in(pk: int) -> SupportPin | None:
-    """The PIN by which a session or a token came in; None once it was ended."""
-    return SupportPin.objects.select_related("issued_by").filter(pk=pk, revoked_at=None, used_at__isnull=False).first()
+    """The PIN by which a session or a token came in; None once it was ended, or its issuer is of the staff no more."""
+    return _by_staff().filter(pk=pk, revoked_at=None, used_at__isnull=False).first()
+
+
+def holds(pin: SupportPin) -> bool:
+    """The same of one that was read with its issuer."""
+    issuer = pin.issued_by
+    return pin.revoked_at is None and issuer is not None and issuer.is_staff
+
+
+def _by_staff() -> QuerySet[SupportPin]:
+    found = SupportPin.objects.select_related("person", "issued_by", "ticket__mailbox__identity")
+    return found.filter(issued_by__is_active=True, issued_by__role__in=STAFF_ROLES)
 
 
 def may_have_pin(person: Person) -> bool:

@@ -107,7 +107,10 @@ class SendOtp(Open):
     def post(self, request: Request) -> Response:
         """Mails a code that verifies an address. The answer is the same whoever's it is."""
         given = read(Email, request)
-        codes.send_code(EmailCode.Purpose.VERIFY, given["email"], asker=asker(request), client=client(request))
+        codes.send_code(
+            EmailCode.Purpose.VERIFY, given["email"], asker=asker(request), client=client(request),
+            language=_language(request),
+        )  # fmt: skip
         return Response({"message": "If mail reaches that address, a code is on its way."})
 
 
@@ -119,6 +122,11 @@ class VerifyOtp(Open):
         codes.take_code(EmailCode.Purpose.VERIFY, given["email"], given["otp"], asker=asker(request))
         token = actions.verified(given["email"], client=throttle.client_key(client(request)))
         return Response({"message": "The address is verified.", "verification": token})
+
+
+def _language(request: Request) -> str:
+    """The one that the client names, if it names one."""
+    return get_language_from_request(request._request) if request.headers.get("Accept-Language") else ""
 
 
 def asker(request: Request) -> str:
@@ -159,7 +167,7 @@ def registered(request: Request) -> Person:
     address, password, username = given["email"], given["password"], given["username"].strip()
     if given["verification"]:
         return actions.register(address, password, name=name, username=username, verification=given["verification"])
-    language = get_language_from_request(request._request) if request.headers.get("Accept-Language") else ""
+    language = _language(request)
     return actions.ask_to_register(
         address, password, name=name, username=username, client=throttle.client_key(client(request)), language=language
     )

@@ -19,6 +19,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
+from helpdesk.actions import pins
 from helpdesk.models import Person, TokenFamily
 
 
@@ -105,7 +106,7 @@ def _family(read: Any) -> TokenFamily:
     except (KeyError, ValueError):
         raise InvalidToken("Token is invalid or expired") from None
     family = TokenFamily.objects.select_related("person", "pin__issued_by").filter(pk=pk, revoked_at=None).first()
-    if family is None or (family.pin is not None and family.pin.revoked_at is not None):
+    if family is None or (family.pin is not None and not pins.holds(family.pin)):
         raise InvalidToken("Token is invalid or expired")
     if not family.person.is_active or str(family.person_id) != str(read.get("user_id")):
         raise InvalidToken("Token is invalid or expired")

@@ -37,8 +37,9 @@ def by_link(
             response: HttpResponseBase = render(request, "portal/link_ended.html", context, status=404)
         else:
             response = view(request, token, found, *args, **kwargs)
-        # The address is the key: it must not go along to other sites.
-        response["Referrer-Policy"] = "no-referrer"
+        # The address is the key: it must not go along to other sites. (With no-referrer a browser would send the form's origin
+        # as null, which is refused.)
+        response["Referrer-Policy"] = "same-origin"
         response["X-Robots-Tag"] = "noindex"
         return response
 

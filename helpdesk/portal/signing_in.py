@@ -177,11 +177,11 @@ def registration(request: HttpRequest, token: str) -> HttpResponse:
             else:
                 address = ""
         else:
-            messages.success(request, _("Your account is ready. You can sign in with your password."))
+            messages.success(request, _("Your account is ready. Sign in with a code."))
             return redirect("portal:sign_in")
     context = {"title": _("Confirm your registration"), "address": address, "error": error}
     response = render(request, "portal/registration.html", context)
-    response["Referrer-Policy"] = "no-referrer"  # the address is the key
+    response["Referrer-Policy"] = "same-origin"  # the address is the key
     response["X-Robots-Tag"] = "noindex"
     return response
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -140,7 +141,7 @@ def new(request: HttpRequest) -> HttpResponse:
                 is_seen = access.tickets(me).contains(opened)
                 return redirect("portal:ticket", opened.pk) if is_seen else redirect("portal:thanks")
             throttle_guest(given["email"], client=str(request.META.get("REMOTE_ADDR", "")))
-            guest_ticket(given, files, via=Comment.Via.PORTAL)
+            guest_ticket(given, files, via=Comment.Via.PORTAL, language=get_language() or "")
             return redirect("portal:thanks")
         except Refused as why:
             name = why.field.replace("custom_fields.", "custom_").replace("attachments", "files")

@@ -16,13 +16,21 @@ _FROM = {"from", "von", "de", "expéditeur", "remitente", "da", "van"}
 _SUBJECT = {"subject", "betreff", "objet", "sujet", "asunto", "oggetto", "assunto", "onderwerp"}
 _OTHERS = {
     "sent", "date", "to", "cc", "reply-to", "gesendet", "datum", "an", "kopie", "antwort an", "envoyé", "à", "copie",
-    "répondre à", "enviado", "enviado el", "fecha", "para", "responder a", "bcc", "importance", "wichtigkeit", "pour", "inviato", "data", "a", "verzonden", "aan", "enviada em", "enviado em",
+    "répondre à", "enviado", "enviado el", "fecha", "para", "responder a", "bcc", "importance", "wichtigkeit", "pour", "copie à", "inviato", "data", "a", "verzonden", "aan", "enviada em", "enviado em",
 }  # fmt: skip
 _LINE = re.compile(r"[\s>*]{0,20}([^\W\d_][\w\- ]{0,15}?)\s?\*?\s?[:：]\*?[\s\xa0]{0,20}(.*)")
 _DIVIDER = re.compile(
     r"(?:begin |anfang |début |inicio )?(?:(?:der|du|del) )?(?:forwarded message|original message|weitergeleiteten? (?:nachricht|e-mail)"
     r"|ursprüngliche nachricht|message (?:transféré|réexpédié|d'origine|original)|mensaje (?:reenviado|original))\s?:?",
     re.IGNORECASE,
+)  # fmt: skip
+
+
+# A divider that says that what follows is handed on, where the subject has lost its Fwd:.
+_SAYS_SO = re.compile(
+    r"^[-_=~* ]{0,40}(?:(?:begin )?forwarded message|(?:anfang der )?weitergeleiteten? nachricht|(?:début du )?message (?:transféré|réexpédié)"
+    r"|(?:inicio del )?mensaje reenviado)\s?:?[-_=~* \r]{0,40}$",
+    re.IGNORECASE | re.MULTILINE,
 )  # fmt: skip
 
 
@@ -41,12 +49,13 @@ class Forwarded:
 
 def find(parsed: ParsedMail) -> Forwarded | None:
     """The original, where the mail is a forward of one mail and says who wrote it."""
+    # What the program that forwarded it has written below comes first: a mail that was attached to the original is the affair
+    # of whoever wrote that.
+    inline = _inline(parsed) if _FORWARDS.match(parsed.subject) or _SAYS_SO.search(parsed.text[:20_000]) else None
     attached = [file for file in parsed.attachments if file.content_type == "message/rfc822"]
-    if len(attached) == 1:
-        return _attached(parsed, attached[0])
-    if not _FORWARDS.match(parsed.subject):
-        return None
-    return _inline(parsed)
+    if inline is not None or _shows_a_block(parsed) or len(attached) != 1:
+        return inline
+    return _attached(parsed, attached[0])
 
 
 def without_prefix(subject: str) -> str:
@@ -57,6 +66,11 @@ def without_prefix(subject: str) -> str:
             break
         subject = subject[match.end() :]
     return subject
+
+
+def _shows_a_block(parsed: ParsedMail) -> bool:
+    lines = parsed.text.replace("\r", "").split("\n")[:MAX_LINES]
+    return any(_block(lines, start) is not None for start in range(len(lines)))
 
 
 def _attached(parsed: ParsedMail, file: Attachment) -> Forwarded | None:

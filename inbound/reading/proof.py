@@ -17,7 +17,7 @@ import idna
 from publicsuffixlist import PublicSuffixList
 
 from inbound.reading.results import Result, Results
-from inbound.reading.signatures import Checked, Claims
+from inbound.reading.signatures import Checked, Claims, Signature
 
 
 class Verdict(StrEnum):
@@ -39,6 +39,7 @@ class Policy:
     """A domain's DMARC record. `is_away`: it could not be looked up."""
 
     is_published: bool = False
+    is_monitored: bool = False
     is_strict_dkim: bool = False
     is_strict_spf: bool = False
     is_away: bool = False
@@ -50,7 +51,7 @@ class Proof:
 
     `ways` name how the mail came, as far as that is proven although it is not aligned: somebody may trust an address's
     mail that comes that way. `is_fault`: something could not be looked up. `is_replayable`: only signatures prove it,
-    and a signature holds wherever the mail is sent to again; of To and Cc they sign `covers`.
+    and a signature holds wherever the mail is sent to again; `covers` is what they sign of signatures.COVERED.
     """
 
     verdict: Verdict
@@ -60,6 +61,7 @@ class Proof:
     ways: tuple[str, ...] = ()
     is_fault: bool = False
     is_replayable: bool = False
+    is_monitored: bool = False  # the domain's policy is p=none: it watches, and asks nobody to refuse anything
     covers: tuple[str, ...] = ()
     parts: dict[str, Any] = field(default_factory=dict)
 
@@ -78,27 +80,32 @@ def judge(
     """`domain` is the From domain in ASCII; `spf` None where nobody can tell who sent it. `servers` are the results that
     are believed, `sealers` the domains whose ARC seals are; `network` is where it came from."""
     parts = _parts(checked, spf, policy, servers)
-    ways = _ways(checked, spf, network)
-    told = functools.partial(Proof, domain=domain, ways=ways, parts=parts)
+    signed = [] if claims.is_doubled else [found for found in checked.signatures if found.result == "pass"]
+    ways, covers = _ways(signed, spf, network), max((found.covers for found in signed), key=len, default=())
+    told = functools.partial(Proof, domain=domain, ways=ways, parts=parts, is_monitored=policy.is_monitored)
     if not domain:
-        return told(Verdict.UNKNOWN, why="it names no sender")
-    proven, covers = _proven(domain, claims, checked, spf, policy, servers, sealers) if claims.froms == 1 else ("", ())
-    if proven:
-        is_replayable = proven in {"dkim", "arc"}
-        return told(Verdict.AUTHENTICATED, by=proven, why=_BY[proven], is_replayable=is_replayable, covers=covers)
+        return told(Verdict.UNKNOWN, covers=covers, why="it names no sender")
+    if proven := _proven(domain, claims, checked, spf, policy, servers, sealers) if claims.froms == 1 else None:
+        return told(
+            Verdict.AUTHENTICATED,
+            by=proven.by,
+            why=_BY[proven.by],
+            is_replayable=proven.is_replayable,
+            covers=proven.covers,
+        )
     dmarc = next((found for server in servers for found in server.of("dmarc")), None)
     if dmarc is not None and dmarc.value == "fail":
-        return told(Verdict.FAILED, why="the mail server that took it in says that DMARC fails")
-    faults = _faults(checked, spf, policy, servers)
+        return told(Verdict.FAILED, covers=covers, why="the mail server that took it in says that DMARC fails")
+    faults = _faults(domain, checked, spf, policy, servers, sealers)
     if faults:
-        return told(Verdict.UNKNOWN, why=f"{faults} could not be looked up", is_fault=True)
+        return told(Verdict.UNKNOWN, covers=covers, why=f"{faults} could not be looked up", is_fault=True)
     if spf is None and not any(server.of("spf") for server in servers):
-        return told(Verdict.UNKNOWN, why="no signature of its domain, and nobody told us who sent it")
+        return told(Verdict.UNKNOWN, covers=covers, why="no signature of its domain, and nobody told us who sent it")
     if dmarc is not None or not policy.is_published:
-        return told(Verdict.UNKNOWN, why=f"{domain} does not say who may write in its name")
+        return told(Verdict.UNKNOWN, covers=covers, why=f"{domain} does not say who may write in its name")
     if claims.froms != 1:
-        return told(Verdict.FAILED, why="it has more than one From")
-    return told(Verdict.FAILED, why=f"{domain} says how its mail is proven, and this mail is not")
+        return told(Verdict.FAILED, covers=covers, why="it has more than one From")
+    return told(Verdict.FAILED, covers=covers, why=f"{domain} says how its mail is proven, and this mail is not")
 
 
 _BY = {
@@ -109,52 +116,78 @@ _BY = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    by: str
+    is_replayable: bool = False
+    covers: tuple[str, ...] = ()
+
+
 def _proven(
     domain: str, claims: Claims, checked: Checked, spf: Spf | None, policy: Policy, servers: Collection[Results],
     sealers: Collection[str],
-) -> tuple[str, tuple[str, ...]]:  # fmt: skip
-    """By what the domain is proven, "" for nothing, and which of To and Cc that covers. What can't be sent again by
-    somebody else comes first."""
+) -> _Proven | None:  # fmt: skip
+    """By what the domain is proven. What can't be sent again by somebody else comes first."""
     if (
         spf is not None
         and spf.result == "pass"
         and is_aligned(domain, spf.domain, strict=policy.is_strict_spf, policy=policy)
     ):
-        return "spf", ()
-    if any(_says_proven(server, domain, policy, is_plain=claims.is_plain) for server in servers):
-        return "server", ()
+        return _Proven("spf")
+    if any(_sent_it(server, domain, policy, is_plain=claims.is_plain) for server in servers):
+        return _Proven("server")
+    # The others are proven by signatures alone, whoever has checked them: these hold wherever the mail is sent to again.
     if claims.is_doubled:
-        return "", ()
-    holding = [
-        signature for signature in checked.signatures
-        if signature.result == "pass"
-        and is_aligned(domain, signature.domain, strict=policy.is_strict_dkim, policy=policy)
+        return None
+    aligned = [
+        found for found in checked.signatures
+        if is_aligned(domain, found.domain, strict=policy.is_strict_dkim, policy=policy)
     ]  # fmt: skip
-    if holding:
-        return "dkim", max((signature.covers for signature in holding), key=len)
+    if holding := [found for found in aligned if found.result == "pass"]:
+        return _Proven("dkim", True, max((found.covers for found in holding), key=len))
+    if any(_says_proven(server, domain, policy, is_plain=claims.is_plain) for server in servers):
+        if any(found.result == "policy" for found in aligned):
+            return None  # the server may not have minded that the end of the body is unsigned
+        return _Proven("server", True, max((found.covers for found in aligned), key=len, default=()))
     for seal in checked.seals:
         # The latest hop first: what an earlier one says is worth what those after it are.
         if checked.chain != "pass" or not any(is_of(seal.domain, sealer) for sealer in sealers):
             break
         if _says_proven(seal.results, domain, policy, is_plain=claims.is_plain):
-            return "arc", checked.covers
-    return "", ()
+            return _Proven("arc", True, checked.covers)
+    return None
+
+
+def _sent_it(server: Results, domain: str, policy: Policy, *, is_plain: bool) -> bool:
+    """Whether the server says that the domain's own server has handed the mail over."""
+    if any(found.value not in {"pass", "none"} for found in server.of("dmarc")):
+        return False
+    passed = any(
+        found.value == "pass"
+        and is_aligned(domain, _envelope_domain(found), strict=policy.is_strict_spf, policy=policy)
+        for found in server.of("spf")
+    )
+    return passed and (_says_proven(server, domain, policy, is_plain=is_plain))
 
 
 def _says_proven(server: Results, domain: str, policy: Policy, *, is_plain: bool) -> bool:
-    # "none": there is no policy. Microsoft's "bestguesspass" is no pass.
+    # "none": there is no policy. Microsoft's "bestguesspass" is no pass, and of two that disagree one is made up.
     dmarc = [found for found in server.of("dmarc") if found.value != "none"]
     if dmarc:
-        return any(found.value == "pass" and _is_about(found, domain, is_plain=is_plain) for found in dmarc)
+        return all(found.value == "pass" and _is_about(found, domain, is_plain=is_plain) for found in dmarc)
     for found in server.of("dkim"):
-        signer = found.said.get("header.d") or found.said.get("header.i", "").rpartition("@")[2]
-        if found.value == "pass" and is_aligned(domain, signer, strict=policy.is_strict_dkim, policy=policy):
+        if found.value == "pass" and _signs_for(found, domain, policy):
             return True
     return any(
         found.value == "pass"
         and is_aligned(domain, _envelope_domain(found), strict=policy.is_strict_spf, policy=policy)
         for found in server.of("spf")
     )
+
+
+def _signs_for(found: Result, domain: str, policy: Policy) -> bool:
+    signer = found.said.get("header.d") or found.said.get("header.i", "").rpartition("@")[2]
+    return is_aligned(domain, signer, strict=policy.is_strict_dkim, policy=policy)
 
 
 def _is_about(found: Result, domain: str, *, is_plain: bool) -> bool:
@@ -168,21 +201,35 @@ def _envelope_domain(found: Result) -> str:
     return to_ascii((found.said.get("smtp.mailfrom") or found.said.get("smtp.helo", "")).strip("<>").rpartition("@")[2])
 
 
-def _faults(checked: Checked, spf: Spf | None, policy: Policy, servers: Iterable[Results]) -> str:
-    away = {result.method for server in servers for result in server.found if result.value == "temperror"}
+def _faults(
+    domain: str, checked: Checked, spf: Spf | None, policy: Policy, servers: Iterable[Results], sealers: Collection[str]
+) -> str:  # fmt: skip
+    """What could not be looked up, of all that might have proven the mail. A sender can name any domain whose server never
+    answers: that is no fault."""
     found = []
-    if policy.is_away or "dmarc" in away:
+    results = [result for server in servers for result in server.found if result.value == "temperror"]
+    if policy.is_away or any(result.method == "dmarc" for result in results):
         found.append("the domain's policy")
-    keys = [*(signature.result for signature in checked.signatures), checked.chain]
-    if "temperror" in keys or "dkim" in away:
+    keys = [signature.domain for signature in checked.signatures if signature.result == "temperror"]
+    if (
+        any(owner(key) == owner(domain) for key in keys)
+        or any(result.method == "dkim" and _signs_for(result, domain, Policy()) for result in results)
+        or (
+            checked.chain == "temperror"
+            and any(is_of(seal.domain, sealer) for seal in checked.seals[:1] for sealer in sealers)
+        )
+    ):
         found.append("a signature's key")
-    if (spf is not None and spf.result == "temperror") or "spf" in away:
+    envelopes = [_envelope_domain(result) for result in results if result.method == "spf"]
+    if spf is not None and spf.result == "temperror":
+        envelopes.append(spf.domain)
+    if any(owner(sent) == owner(domain) for sent in envelopes if sent):
         found.append("who may send for it")
     return " and ".join(found)
 
 
-def _ways(checked: Checked, spf: Spf | None, network: str) -> tuple[str, ...]:
-    signed = [f"signed by {signature.domain}" for signature in checked.signatures if signature.result == "pass"]
+def _ways(signatures: Iterable[Signature], spf: Spf | None, network: str) -> tuple[str, ...]:
+    signed = [f"signed by {signature.domain}" for signature in signatures]
     sent = [f"sent for {spf.domain}"] if spf is not None and spf.result == "pass" and spf.domain else []
     return tuple(dict.fromkeys(signed + sent + ([f"from {network}"] if network else [])))[:5]
 
@@ -253,4 +300,5 @@ def read_policy(records: Iterable[bytes]) -> Policy | None:
     }
     if tags.get("p") not in {"none", "quarantine", "reject"} and "rua" not in tags:
         return None
-    return Policy(True, tags.get("adkim") == "s", tags.get("aspf") == "s")
+    is_monitored = tags.get("p") not in {"quarantine", "reject"}
+    return Policy(True, is_monitored, tags.get("adkim") == "s", tags.get("aspf") == "s")

@@ -15,6 +15,7 @@ from inbound.reading.body import element_to_text, read_html, write_html
 
 MAX_LINES = 3000  # an answer longer than that is shown whole
 MAX_DIVIDER = 200  # characters; a longer line is text
+MAX_INTRODUCTION = 500
 
 # Who wrote: the verbs of "On …, … wrote:" in the languages our customers' mailers speak.
 _WROTE = (
@@ -58,6 +59,7 @@ _SIGNATURE = re.compile(r"^(?:-- ?|—|__+|--+)$")
 _SIGNED = re.compile(r"^[-—–]{1,2} ?[A-ZÀ-Þ][\w.'-]*(?: [A-ZÀ-Þ][\w.'-]*){0,3}$")
 _SENT_FROM = re.compile(
     r"""[*_\[(]*+(?:(?:Sent|Get)\ (?:from|via|with|using)\ (?:my|a|the|Outlook|Mail|Yahoo|Samsung|Gmail|Proton|Spark|Front|BlueMail|WhatsApp|AOL|Nine)\b[^,.!?]{0,60}
+      |(?:(?:Get|Télécharger|Obtenir|Obtener|Holen\ Sie\ sich)\ )?Outlook\ (?:for|für|pour|para)\ (?:iOS|Android|Mac)(?:\ (?:beziehen|holen))?(?:\s?<[^<>\s]{1,120}>)?
       |(?:Von\ meinem|Gesendet\ (?:von|mit))\ .{0,80}(?:gesendet)?|Envoyé\ (?:de|depuis)\ (?:mon|Outlook|Yahoo).{0,60}|Enviado\ (?:desde|do)\ (?:mi|meu|Outlook|Yahoo|Correo).{0,60}
       |Inviato\ da(?:l\ mio)?\ .{0,60}|Verzonden\ (?:vanaf|met|vanuit)\ .{0,60}|Skickat\ från\ .{0,60}|Sendt\ fra\ .{0,60}
       |Отправлено\ с\ .{0,60}|发自我的.{0,60})$""",
@@ -102,6 +104,21 @@ def split_text(text: str) -> tuple[str, str]:
     start = _signature_start(lines, start)
     new, quoted = "\n".join(lines[:start]).strip(), "\n".join(lines[start:]).strip("\n")
     return new, quoted
+
+
+def says_who_wrote(sentence: str) -> bool:
+    """Whether it introduces a quotation: “On Monday Ada wrote:”."""
+    sentence = sentence.strip()
+    if len(sentence) > MAX_INTRODUCTION or not sentence.endswith((":", "：")):
+        return False
+    return bool(_WROTE_ANYWHERE.search(sentence)) or bool(_ADDRESS.search(sentence))
+
+
+def introduces(line: str) -> bool:
+    """Whether a line is one of those in which a mail program says whose words follow."""
+    return (
+        _is_divider(line) or says_who_wrote(line) or bool(_RULE.match(line.strip())) or bool(_HEADER_LINE.match(line[:MAX_INTRODUCTION]))
+    )  # fmt: skip
 
 
 def _quote_start(lines: list[str]) -> int:

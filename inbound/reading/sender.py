@@ -1,7 +1,7 @@
 """Who has written a mail, where From names somebody else: a website's form, or a group that is our own address.
 
-The rule: From says who writes. Where From is one of our own addresses, the first of Reply-To, X-Original-From,
-X-Original-Sender and Sender that is not ours does. Where From is the address of a form or of no-reply and Reply-To names
+The rule: From says who writes. Where From is one of our own addresses, the first of X-Original-From, X-Original-Sender,
+Reply-To and Sender that is not ours does. Where From is the address of a form or of no-reply and Reply-To names
 exactly one other address, Reply-To says who has filled it in; such a mail opens tickets and never speaks in one.
 """
 
@@ -56,10 +56,13 @@ _FORMS = re.compile(
 
 
 def _behind(parsed: ParsedMail) -> list[Address]:
-    found = list(parsed.reply_to)
-    for name in ("x-original-from", "x-original-sender", "sender"):
-        found += headers.addresses(parsed.header(name))
-    return found
+    # What a group writes before what the author of the mail could.
+    found = [
+        address
+        for name in ("x-original-from", "x-original-sender")
+        for address in headers.addresses(parsed.header(name))
+    ]
+    return [*found, *parsed.reply_to, *headers.addresses(parsed.header("sender"))]
 
 
 def _without_via(named: Address, shown: Address) -> Address:

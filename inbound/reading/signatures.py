@@ -17,11 +17,16 @@ MAX_FIELDS, MAX_NAMES = 500, 100  # header fields, and names of them in one sign
 MAX_SIGNATURES, MAX_CHAIN = 5, 10
 MAX_KEY = 1500  # bytes of a key's record: one of 4,096 bits takes 750
 
+COVERED = ("to", "cc", "in-reply-to", "references")  # whom a mail is for, and what it answers
 # RFC 5322 3.6: fields that a mail has once. One that stands there twice is read by us and was signed by somebody else.
 _ONCE = {
     b"from", b"sender", b"reply-to", b"to", b"cc", b"subject", b"date", b"message-id", b"in-reply-to", b"references",
     b"mime-version", b"content-type", b"content-transfer-encoding",
 }  # fmt: skip
+# One address, and before it nothing that could be taken for another: every program reads the same.
+_PLAIN = re.compile(
+    r"\s*(?:[^<>@,;:()\\]{0,500}<[\w.+-]{1,64}@[\w.-]{1,255}>|[\w.+-]{1,64}@[\w.-]{1,255})\s*", re.ASCII
+)
 _NAME = re.compile(r"[a-z0-9._-]+")
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,100})[ \t]*:")
 
@@ -49,7 +54,7 @@ class Signature:
     selector: str
     result: str
     why: str = ""
-    covers: tuple[str, ...] = ()  # of To and Cc, what it signs: the others say nothing about whom the mail was for
+    covers: tuple[str, ...] = ()  # of COVERED, what it signs: who sends the mail again writes the others anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def claims(raw: bytes) -> Claims:
         keys=tuple(dict.fromkeys(_key_name(tags) for tags in _tags(fields) if _key_name(tags))),
         results=_results(fields),
         froms=names.count(b"from"),
-        is_plain=sum(value.count(b"@") for name, value in fields if name == b"from") == 1,
+        is_plain=all(_PLAIN.fullmatch(_text(value)[:1000]) for name, value in fields if name == b"from"),
         is_doubled=any(names.count(name) > 1 for name in _ONCE),
         provider=_of_providers(fields),
     )
@@ -210,7 +215,8 @@ def _chain(
     if any(not (name := _key_name(tags)) or not (keys.get(name, b"") or b"x")[:MAX_KEY] for tags in found):
         return "fail", ()
     if any(keys.get(_key_name(tags)) is None for tags in found):
-        return "temperror", ()
+        seal = max((tags for tags in found if "bh" not in tags), key=_instance, default={})
+        return "temperror", (Seal(seal.get("d", "").lower(), Results()),)
     bodies = {tags.get("c", "relaxed/relaxed").lower().partition("/")[2] for tags in found if "bh" in tags}
     if bodies != {"relaxed"} or any("l" in tags for tags in found):
         return "fail", ()
@@ -267,14 +273,16 @@ def _of_providers(fields: list[tuple[bytes, bytes]]) -> tuple[Results, ...]:
             Results("mailgun", (Result("spf", first[b"x-mailgun-spf"].strip().lower(), {"smtp.mailfrom": sender}),))
         )
     said = first.get(b"received-spf", "")[:2000]
-    if "@inbound.postmarkapp.com" in said and (sent := re.search(r"envelope-from=([^;\s]{1,320})", said)):
-        found.append(Results("postmark", (Result("spf", said.split()[0].lower(), {"smtp.mailfrom": sent[1].lower()}),)))
+    # HELO stands before it, as its sender has written it.
+    sent = re.findall(r"envelope-from\s*=\s*([^;\s\"]{1,320})", said, re.IGNORECASE)
+    if "@inbound.postmarkapp.com" in said and len(sent) == 1:
+        found.append(Results("postmark", (Result("spf", said.split()[0].lower(), {"smtp.mailfrom": sent[0].lower()}),)))
     return tuple(found)
 
 
 def _covers(tags: Mapping[str, str]) -> tuple[str, ...]:
     signed = tags.get("h", "").lower().split(":")
-    return tuple(name for name in ("to", "cc") if name in signed)
+    return tuple(name for name in COVERED if name in signed)
 
 
 def _instance(tags: Mapping[str, str]) -> int:

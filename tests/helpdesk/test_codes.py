@@ -173,6 +173,22 @@ def test_pins_are_for_customers_and_from_staff_only() -> None:
         pins.issue_pin(customer(), actor=customer("dan@example.net", "Dan"))
 
 
+def test_a_long_code_that_several_sessions_share_is_good_for_one_of_them() -> None:
+    mailbox()
+    cleo = customer()
+    for number in range(7):
+        codes.send_code(EmailCode.Purpose.SIGN_IN, cleo.email, asker=f"a{number}", client=f"192.0.2.{number}")
+    codes.send_code(EmailCode.Purpose.SIGN_IN, cleo.email, asker="thief", client="198.51.100.1")
+    mailed = EmailCode.objects.get(is_long=True, same_as=None)
+    assert EmailCode.objects.filter(same_as=mailed).exists()
+    sealed = OutboundMail.objects.filter(kind="code", to_address=cleo.email).latest("pk").sealed
+    found = re.search(r"\d{5} \d{5} \d{5}", unseal(sealed))
+    assert found is not None
+    assert codes.take_code(EmailCode.Purpose.SIGN_IN, cleo.email, found[0], asker="a6") == cleo
+    with pytest.raises(Refused):
+        codes.take_code(EmailCode.Purpose.SIGN_IN, cleo.email, found[0], asker="thief")
+
+
 def test_guessing_pins_is_throttled_per_client_and_stops_nobody_else() -> None:
     mailbox()
     pin, refused = pins.issue_pin(customer(), actor=agent()), 0

@@ -168,8 +168,16 @@ def test_whoever_a_pin_lets_in_sees_what_its_issuer_sees(apart) -> None:
     bob.teams.clear()
     assert sights() == [set()] * 7
     bob.teams.set(Team.objects.all())
+    # Of who is of the staff no more, it opens nothing at all.
+    unused = issued(actor=bob)
+    for change, back in (({"is_active": False}, {"is_active": True}), ({"role": "user"}, {"role": "agent"})):
+        Person.objects.filter(pk=bob.pk).update(**change)
+        with pytest.raises(Refused):
+            pins.take_pin(unused, client="192.0.2.9")
+        Person.objects.filter(pk=bob.pk).update(**back)
     Person.objects.filter(pk=bob.pk).update(is_active=False)
-    assert sights() == [set()] * 7
+    assert api("GET", "/api/tickets/").status_code == 401
+    assert session.get("/portal/").status_code == 302
 
 
 def test_a_code_shows_all_again_in_the_same_browser(apart) -> None:

@@ -157,7 +157,7 @@ def test_the_link_of_a_mail_opens_the_ticket_to_read_and_nothing_more(client) ->
     path = link[link.index("/portal/") :]
     answer = client.get(path)
     assert "Turn it off" in answer.content.decode()
-    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Referrer-Policy"] == "same-origin"
     assert 'name="body"' not in answer.content.decode()
     assert client.get(f"/portal/tickets/{ticket.pk}/").status_code == 302  # it signs nobody in
     assert client.get(path[:-5] + "AAAA/").status_code == 404

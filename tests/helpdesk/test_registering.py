@@ -108,7 +108,7 @@ def test_the_link_in_the_mail_opens_the_account_once_with_all_tickets(who: str) 
         page = Client().get(f"/portal/registration/{token}/")
         assert page.status_code == 200
         assert CLEO in page.content.decode()
-        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["Referrer-Policy"] == "same-origin"
     assert not signs_in(PHRASE)
     assert follow(token, PHRASE).status_code == 302
     assert signs_in(PHRASE)

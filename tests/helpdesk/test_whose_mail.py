@@ -25,6 +25,7 @@ from tests.zone import Zone, only, signed
 pytestmark = pytest.mark.django_db
 
 CLEO, DOMAIN = "cleo@nordwind.example", "nordwind.example"
+ALL = (b"from", b"to", b"subject", b"message-id", b"in-reply-to", b"references")
 EVIL = {"client": "198.41.0.4 (mx.evil.example)", "mail_from": "m@evil.example"}
 OWN = {"client": "199.7.91.13 (mx.nordwind.example)", "mail_from": CLEO}
 
@@ -197,9 +198,16 @@ def test_her_mail_to_somebody_else_sent_to_us_again_does_not_speak_in_her_ticket
     replayed = f"In-Reply-To: <m1@{DOMAIN}>\r\n".encode() + private
     row = receive(replayed, **EVIL)
     assert (row.reason, verdict(row)) == ("hold", "authenticated")
-    assert Comment.objects.get(mail=row).held_reason == "signed by its sender, but written to somebody else"
-    # Written to us, it is hers, whoever has handed it on.
-    assert receive(signed(mail("x", number=8, in_reply_to=f"<m1@{DOMAIN}>"), DOMAIN), **EVIL).reason == "comment"
+    assert Comment.objects.get(mail=row).held_reason == "signed by its sender, but not as an answer to this"
+    # Written to us as an answer to that, it is hers, whoever has handed it on.
+    answer = mail("x", number=8, in_reply_to=f"<m1@{DOMAIN}>")
+    assert receive(signed(answer, DOMAIN, headers=ALL), **EVIL).reason == "comment"
+    # The other ticket is not what she answered.
+    opened_too = ticket_of(receive(mail("Other", number=20), **OWN))
+    copied = signed(mail("y", number=10, cc="m@evil.example"), DOMAIN)
+    moved = f"In-Reply-To: <m20@{DOMAIN}>\r\n".encode() + copied
+    row = receive(moved, **EVIL)
+    assert (row.reason, row.ticket_number) == ("hold", opened_too.pk)
 
 
 @pytest.mark.parametrize("unsigned", ["To", "Cc"])
@@ -227,6 +235,64 @@ def test_nobody_speaks_for_her_from_behind_our_own_address(zone) -> None:
     assert receive(signed(behind(3), "example.com"), **EVIL).reason == "comment"
     token = reply_address(SUPPORT, ticket.pk, ticket.requester_id)
     assert receive(behind(4), rcpt=token, **EVIL).reason == "comment"
+
+
+def test_through_a_group_of_ours_reply_to_speaks_for_nobody_else(zone) -> None:
+    ticket = opened()
+    raw = mail("Pay here", number=2, sender=f"Mallory via Support <{SUPPORT}>", reply_to=CLEO, in_reply_to=f"<m1@{DOMAIN}>",
+               x_original_from="mallory@evil.example", x_original_sender="mallory@evil.example")  # fmt: skip
+    row = receive(signed(raw, "example.com"), **EVIL)
+    assert (row.reason, row.ticket_number) == ("hold", ticket.pk)
+    assert Comment.objects.get(mail=row).author.email == "mallory@evil.example"
+
+
+@pytest.mark.parametrize("how", ["dkim", "spf", "arc", "many"])
+def test_a_forger_makes_no_fault_of_the_dns(zone, how: str) -> None:
+    """Whatever domains of theirs never answer."""
+    opened()
+    usually_proven()
+    raw = mail("Pay here", number=2, in_reply_to=f"<m1@{DOMAIN}>")
+    names = {"dkim": 1, "many": 5}.get(how, 0)
+    for number in range(names):
+        zone.away.add(f"s._domainkey.evil{number}.example")
+        raw = (
+            f"DKIM-Signature: v=1; a=rsa-sha256; d=evil{number}.example; s=s; h=from; bh=AAAA; b=AAAA\r\n".encode()
+            + raw
+        )
+    if how == "arc":
+        zone.away.add("s._domainkey.evil.example")
+        raw = (
+            b"ARC-Seal: i=1; a=rsa-sha256; d=evil.example; s=s; cv=none; b=AAAA\r\nARC-Message-Signature: i=1; a=rsa-sha256; d=evil.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+            + raw
+        )
+    if how == "spf":
+        zone.away.add("evil.example")
+    row = receive(raw, **EVIL)
+    assert (row.reason, verdict(row), row.is_slow) == ("hold", "failed", False)
+
+
+def test_a_policy_that_only_watches_lets_in_what_only_she_can_know(zone) -> None:
+    ticket = opened()
+    zone.txt(f"_dmarc.{DOMAIN}", "v=DMARC1; p=none")
+    resolver.forget()
+    token = reply_address(SUPPORT, ticket.pk, ticket.requester_id)
+    assert receive(mail("1", number=2), rcpt=token, **EVIL).reason == "comment"
+    assert receive(mail("2", number=3, in_reply_to=f"<m1@{DOMAIN}>"), **EVIL).reason == "hold"
+
+
+def test_a_forged_copy_that_was_sent_ahead_silences_nobody() -> None:
+    ticket = opened()
+    raw = mail("My real question", number=2, in_reply_to=f"<m1@{DOMAIN}>")
+    assert receive(raw, **EVIL).reason == "hold"
+    row = receive(raw, **OWN)
+    assert (row.reason, row.ticket_number) == ("comment", ticket.pk)
+    assert receive(raw, **OWN).reason == "duplicate"
+
+
+def test_a_forgery_that_is_spam_does_not_block_whom_it_names() -> None:
+    ticket = ticket_of(receive(mail("Buy!"), **EVIL))
+    actions.mark_spam(ticket, actor=agent())
+    assert receive(mail("My question", number=2), **OWN).reason == "open"
 
 
 # --- What an agent trusts
@@ -406,6 +472,17 @@ def test_an_agents_proven_mail_elsewhere_than_to_their_own_reply_address_is_held
         assert (row.reason, Comment.objects.get(mail=row).held_reason) == (
             "hold", "an agent's mail, and not to their own reply address",
         )  # fmt: skip
+
+
+def test_a_mail_that_an_agent_wrote_to_somebody_else_is_no_answer_when_it_is_sent_to_us_again(ada, zone) -> None:
+    """Whoever got it, and knows the agent's reply address."""
+    ticket = opened()
+    zone.domain("example.com")
+    for number, to in enumerate(["m@evil.example", f"m@evil.example, {SUPPORT}"]):
+        private = signed(from_ada("I agree. Do it.", number, to=to), "example.com")
+        assert receive(private, rcpt=to_ada(ticket, ada), **EVIL).reason == "hold"
+    mine = signed(from_ada("Yes.", 9, to=to_ada(ticket, ada)), "example.com")
+    assert receive(mine, rcpt=to_ada(ticket, ada), **EVIL).reason == "answer"
 
 
 def test_an_agents_automatic_mail_is_no_answer(ada) -> None:

@@ -28,7 +28,8 @@ def test_from_says_who_writes_whatever_else_is_named() -> None:
 
 def test_behind_our_own_address_the_first_who_is_not_us_writes() -> None:
     named = {
-        "reply_to": "a@example.net", "X_Original_From": "b@example.net", "X_Original_Sender": "c@example.net",
+        # What a group writes comes before what the author of the mail could.
+        "X_Original_From": "b@example.net", "X_Original_Sender": "c@example.net", "reply_to": "a@example.net",
         "Sender": "d@example.net",
     }  # fmt: skip
     for header, address in list(named.items()):
