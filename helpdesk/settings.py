@@ -462,6 +462,7 @@ AXES_USERNAME_CALLABLE = "helpdesk.auth.axes_account"
 AXES_CLIENT_IP_CALLABLE = "helpdesk.auth.axes_network"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+CSRF_FAILURE_VIEW = "helpdesk.web.not_ours"
 AXES_LOCKOUT_CALLABLE = "helpdesk.web.locked_out"
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 

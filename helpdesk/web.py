@@ -52,6 +52,14 @@ def unread(request: HttpRequest, status: int, limit: int) -> HttpResponse:
     return response
 
 
+def not_ours(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that does not come from a page of ours, or from one that is too old (CSRF)."""
+    said = _("This form was open for too long, or does not come from here. Load its page anew and try again.")
+    if _for_people(request):
+        return render(request, "page.html", {"title": said}, status=403)
+    return JsonResponse({"error": problem("permission_denied", f"CSRF: {reason}")}, status=403)
+
+
 def locked_out(request: HttpRequest, credentials: object = None, *args: object, **kwargs: object) -> HttpResponse:
     """Too many wrong passwords for that address from that client."""
     seconds = int(settings.AXES_COOLOFF_TIME * 3600)

@@ -23,7 +23,7 @@ from helpdesk.actions.editing import (
     withdraw,
 )
 from helpdesk.actions.guests import confirm_request
-from helpdesk.actions.holding import admit, admit_as, detach, mark_spam, not_spam, reject
+from helpdesk.actions.holding import admit, admit_as, detach, mark_spam, not_spam, reject, trust
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
 from helpdesk.actions.opening import open_ticket
 from helpdesk.actions.people import (
@@ -93,6 +93,7 @@ __all__ = [
     "set_team",
     "take_back",
     "take_turns",
+    "trust",
     "unwatch",
     "verified",
     "waits_for_link",

@@ -36,6 +36,12 @@ def admit(comment: Comment, *, actor: Person, as_participant: bool, trusting: st
             received(current, comment)
 
 
+def trust(comment: Comment, way: str, *, actor: Person) -> None:
+    """What comes from the address of a mail that is in the ticket already, and comes the same way, is let in from now on."""
+    with changing(comment.ticket) as current:
+        _trust(current, comment, way, actor)
+
+
 def _trust(current: Ticket, comment: Comment, way: str, actor: Person) -> None:
     mail = comment.mail
     if mail is None or comment.author is None or comment.author.is_staff:

@@ -293,7 +293,10 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
         if decision in {"admit", "admit-participant"}:
             actions.admit(comment, actor=request.user, as_participant=decision == "admit-participant")
         elif decision.startswith("trust-"):
-            actions.admit(comment, actor=request.user, as_participant=False, trusting=decision[6:])
+            if comment.visibility == Comment.Visibility.HELD:
+                actions.admit(comment, actor=request.user, as_participant=False, trusting=decision[6:])
+            else:
+                actions.trust(comment, decision[6:], actor=request.user)
             messages.success(request, f"Mail from {comment.author} that is {decision[6:]} is let in from now on.")
         elif decision.startswith("also-"):
             person = access.participant(found, whole(decision[5:]) or 0)

@@ -74,13 +74,23 @@ def page(me: Person, query: Mapping[str, str]) -> Page:
         rows = rows.filter(_matches(words))
         filters["q"] = words
     found = _keyset(rows, queue, filters, query)
-    if queue.slug == "held":
-        _say_who_waits(found.tickets)
+    _say_who_waits(found.tickets, in_words=queue.slug == "held")
+    _say_who_is_forged(found.tickets)
     return found
 
 
-def _say_who_waits(tickets: Iterable[Ticket]) -> None:
-    """Whose mail is held in each, and why: one query for the page."""
+def _say_who_is_forged(tickets: Iterable[Ticket]) -> None:
+    """Which were opened by a mail that is not from whom it says: one query for the page."""
+    forged = Comment.objects.filter(
+        ticket__in=tickets, visibility=Comment.Visibility.PUBLIC, mail__reason="open", mail__proof__verdict="failed"
+    )
+    found = set(forged.order_by().values_list("ticket", flat=True))
+    for ticket in tickets:
+        ticket.is_forged = ticket.pk in found  # type: ignore[attr-defined]
+
+
+def _say_who_waits(tickets: Iterable[Ticket], *, in_words: bool) -> None:
+    """In which mail is held, and in the queue of these whose, and why: one query for the page."""
     waiting = Comment.objects.filter(
         ticket__in=tickets, visibility=Comment.Visibility.HELD, rejected_at=None
     ).select_related("author")  # fmt: skip
@@ -88,7 +98,8 @@ def _say_who_waits(tickets: Iterable[Ticket]) -> None:
     for comment in waiting.defer("text", "html", "quoted_text", "quoted_html").order_by("id"):
         who.setdefault(comment.ticket_id, []).append(f"{comment.author} waits: {comment.held_reason}")
     for ticket in tickets:
-        ticket.who_waits = who.get(ticket.pk, [])  # type: ignore[attr-defined]
+        ticket.who_waits = who.get(ticket.pk, []) if in_words else []  # type: ignore[attr-defined]
+        ticket.has_held = ticket.pk in who  # type: ignore[attr-defined]
 
 
 def count(me: Person, queue: Queue) -> str:

@@ -226,8 +226,10 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
         for name, value in fields.items():
             page.fill(f"[name={name}]", value)
         if press:
-            with page.expect_navigation():
+            with page.expect_navigation() as answered:
                 page.click(f"main button:text-is('{press}')")
+            if answered.value is None or answered.value.status >= 403:
+                problems.append(f"{path} {press}: {answered.value and answered.value.status}")
         where = f"{path} {press}"
         if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
             problems.append(f"{where}: wider than a phone")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
 from typing import NamedTuple
 
 import pytest
@@ -189,3 +191,20 @@ def test_an_agent_hears_why_their_proven_mail_has_not_gone_out(world: World) -> 
     assert "closed ticket" in told.text
     assert "nothing proves" not in told.text
     assert "closed ticket" in told.html
+
+
+def test_what_is_attached_to_the_mail_that_an_agent_forwards_speaks_for_nobody(world: World) -> None:
+    inner = message_from_bytes(eml("We cancel the contract.", sender="Cleo <cleo@example.net>", message_id="inner@x"))
+    outer = EmailMessage()
+    outer["From"], outer["To"], outer["Subject"], outer["Message-ID"] = (
+        "ada@example.com",
+        SUPPORT,
+        "Fwd: a question",
+        "<fw@ada>",
+    )
+    outer.set_content(
+        "Please look.\n\n---------- Forwarded message ---------\nFrom: Mallory <mallory@evil.example>\nDate: Mon, 1 Jan 2024 at 10:00\n"
+        "Subject: a question\nTo: Ada <ada@example.com>\n\nSee the attachment.\n"
+    )
+    outer.add_attachment(inner)
+    assert ticket_of(receive(outer.as_bytes(), **ADAS)).requester.email == "mallory@evil.example"

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail as django_mail
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
@@ -338,3 +339,10 @@ def test_whoever_gets_a_hidden_copy_is_given_no_link_that_opens_nothing() -> Non
 
 def path(link: str) -> str:
     return link[link.index("/portal/") :]
+
+
+def test_a_form_that_is_not_ours_is_refused_with_a_page_of_ours_in_the_readers_language(client) -> None:
+    strict = Client(enforce_csrf_checks=True, headers={"Accept-Language": "de", "Accept": "text/html"})
+    answer = strict.post("/portal/sign-in/", {"email": "x@example.net"})
+    assert answer.status_code == 403
+    assert "Dieses Formular war zu lange offen" in answer.content.decode()

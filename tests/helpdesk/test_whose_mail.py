@@ -612,6 +612,21 @@ def test_the_api_tells_staff_and_nobody_else() -> None:
     assert [found["sender"] for found in said_to_cleo] == [None]
 
 
+def test_a_forged_first_mail_is_marked_in_the_list_and_can_be_trusted_at_once(ada, zone) -> None:
+    zone.domain("crm.example")
+    row = receive(signed(mail("Hello"), "crm.example"), **EVIL)
+    client = Client()
+    client.force_login(ada)
+    assert "Not from them" in client.get(reverse("admin:tickets")).content.decode()
+    page = client.get(reverse("admin:ticket", args=[row.ticket_number])).content.decode()
+    assert 'value="trust-signed by crm.example"' in page
+    first = Comment.objects.get(mail=row)
+    client.post(reverse("admin:comment_decide", args=[first.pk]), {"decision": "trust-signed by crm.example"})
+    assert TrustedWay.objects.get().way == "signed by crm.example"
+    more = receive(signed(mail("More", number=2), "crm.example"), **EVIL)
+    assert OutboundMail.objects.filter(ticket=more.ticket_number, kind="acknowledgement").exists()
+
+
 def test_what_a_provider_says_is_kept() -> None:
     mailbox()
     from inbound.reading.message import Envelope
