@@ -40,6 +40,7 @@ class Away(Exception):
 class _Health:
     in_a_row: int = 0
     until: float = 0.0
+    answered_at: float = -LONGEST
 
 
 _kept: dict[tuple[str, str], tuple[float, Answer]] = {}
@@ -77,7 +78,7 @@ def ask(name: str, kind: str) -> Answer:
         raise
     with _lock:
         _health.in_a_row = 0
-        _answered[whose] = now
+        _answered[whose] = _health.answered_at = now
         _silent.pop(whose, None)
         if len(_kept) >= MOST:
             _kept.clear()
@@ -96,7 +97,7 @@ def _count_away(whose: str) -> None:
             times = _silent.get(whose, (0, 0.0))[0] + 1
             _silent[whose] = times, time.monotonic() + SILENT_FOR if times >= SILENT_AFTER else 0.0
         _health.in_a_row += 1
-        if _health.in_a_row < AWAY_AFTER:
+        if _health.in_a_row < AWAY_AFTER or time.monotonic() - _health.answered_at < AWAY_FOR:
             return
         _health.in_a_row = 0
     try:
@@ -111,7 +112,7 @@ def forget() -> None:
     with _lock:
         for kept in (_kept, _silent, _answered):
             kept.clear()  # type: ignore[attr-defined]
-        _health.in_a_row, _health.until = 0, 0.0
+        _health.in_a_row, _health.until, _health.answered_at = 0, 0.0, -LONGEST
 
 
 def ask_dns(name: str, kind: str, seconds: float) -> tuple[Answer, float]:
