@@ -91,7 +91,7 @@ class Postfix:
 
     def start(self) -> None:
         self._run("postfix", "start")
-        wait_for(lambda: "daemon started" in self.log(), 10, "Postfix to start")
+        wait_for(lambda: "daemon started" in self.log(), 60, "Postfix to start")
 
     def stop(self) -> None:
         # `stop` would wait for deliveries that are under way.

@@ -43,7 +43,7 @@ class Helpdesk:
 
     def start(self) -> None:
         self.process = self._popen("smtpd")
-        wait_for(lambda: f"LMTP listens on port {self.port}" in self.log(), 20, "smtpd to listen")
+        wait_for(lambda: f"LMTP listens on port {self.port}" in self.log(), 60, "smtpd to listen")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -107,7 +107,7 @@ def send_while(helpdesk: Helpdesk, mta: Postfix, break_it: Callable[[], None]) -
     before, names = MAILS * 2 // 3, [f"mail-{number}" for number in range(MAILS)]
     with ThreadPoolExecutor(10) as pool:
         sent = [pool.submit(send, mta.port, name) for name in names[:before]]
-        wait_for(lambda: helpdesk.count("select count(*) from inbound_inboundmail") >= 5, 10)
+        wait_for(lambda: helpdesk.count("select count(*) from inbound_inboundmail") >= 5, 60)
         break_it()
         sent += [pool.submit(send, mta.port, name) for name in names[before:]]
         for each in sent:
@@ -115,7 +115,7 @@ def send_while(helpdesk: Helpdesk, mta: Postfix, break_it: Callable[[], None]) -
 
 
 def check_one_ticket_each(helpdesk: Helpdesk, mta: Postfix) -> None:
-    wait_for(lambda: not mta.queue(), 20, "Postfix's queue to drain")
+    wait_for(lambda: not mta.queue(), 60, "Postfix's queue to drain")
     assert "status=bounced" not in mta.log()
     assert helpdesk.count("select count(distinct message_id) from inbound_inboundmail") == MAILS
     helpdesk.manage("shell", "-v0", "-c", PROCESS)
@@ -128,7 +128,7 @@ def check_one_ticket_each(helpdesk: Helpdesk, mta: Postfix) -> None:
 
 def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(helpdesk: Helpdesk, mta: Postfix) -> None:
     send_while(helpdesk, mta, lambda: helpdesk.database.stop("immediate"))
-    wait_for(lambda: "said: 451 4.3.0 Temporary fault here" in mta.log(), 20)
+    wait_for(lambda: "said: 451 4.3.0 Temporary fault here" in mta.log(), 60)
     assert mta.queue()
     helpdesk.database.start()
     check_one_ticket_each(helpdesk, mta)
@@ -136,7 +136,7 @@ def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(hel
 
 def test_a_killed_listener_loses_and_doubles_nothing_that_postfix_took(helpdesk: Helpdesk, mta: Postfix) -> None:
     send_while(helpdesk, mta, helpdesk.kill)
-    wait_for(lambda: "Connection refused" in mta.log(), 10)
+    wait_for(lambda: "Connection refused" in mta.log(), 60)
     assert mta.queue()
     helpdesk.start()
     check_one_ticket_each(helpdesk, mta)
@@ -150,7 +150,7 @@ def test_an_unknown_recipient_is_refused_before_the_mail_and_a_plus_address_is_n
             send(port, "nobody", "nobody@example.com")
         assert refused.value.recipients["nobody@example.com"][0] == 550
         send(port, f"plus-{port}", "Support+anything@example.com")
-    wait_for(lambda: not mta.queue(), 10)
+    wait_for(lambda: not mta.queue(), 60)
     assert helpdesk.database.query("select distinct rcpt_to->>0 from inbound_inboundmail") == [
         ("Support+anything@example.com",)
     ]
@@ -159,7 +159,7 @@ def test_an_unknown_recipient_is_refused_before_the_mail_and_a_plus_address_is_n
 
 def test_a_recipient_that_only_the_list_knows_bounces(helpdesk: Helpdesk, mta: Postfix) -> None:
     send(mta.port, "late", "closed@example.com")
-    wait_for(lambda: not mta.queue(), 10)
+    wait_for(lambda: not mta.queue(), 60)
     assert "dsn=5.1.1, status=bounced" in mta.log()
     assert "550 5.1.1 No such mailbox here" in mta.log()
 
