@@ -49,16 +49,17 @@ def prove(row: InboundMail, raw: bytes, reading: Reading, *, hurried: bool = Fal
         return Proof(Verdict.UNKNOWN, domain, why="nobody looked when it came")
     servers = believed(row, reading)
     client = _client(row)
-    # First what decides: nobody gains by naming ten servers that never answer. Mail of our own servers without a
-    # signature costs no look-up.
+    if not (domain and (reading.claims.keys or client or servers)):
+        # Mail of our own servers without a signature costs no look-up.
+        return judge(domain, reading.claims, Checked(), None, Policy())
+    # First what decides: nobody gains by naming ten servers that never answer.
     deciding = [name for name in reading.claims.keys if _decides(name, domain)]
     with resolver.within(HURRIED if hurried else SECONDS), ThreadPoolExecutor(8, "dns") as threads:
-        asked = domain and (reading.claims.keys or client or servers)
-        policy = _start(threads, _policy, domain) if asked else None
+        policy = _start(threads, _policy, domain)
         sent = _start(threads, _spf, client, row, domain) if client else None
         keys = {name: _start(threads, resolver.ask, name, "TXT") for name in deciding}
     found = {name: _key(future) for name, future in keys.items()}
-    told = policy.result() if policy else Policy()
+    told = policy.result()
     said = sent.result() if sent else None
     if hurried and (None in found.values() or told.is_away or (said is not None and said.result == "temperror")):
         raise NeedsTime
