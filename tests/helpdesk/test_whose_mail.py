@@ -612,6 +612,16 @@ def test_the_api_tells_staff_and_nobody_else() -> None:
     assert [found["sender"] for found in said_to_cleo] == [None]
 
 
+def test_a_ticket_in_a_colleagues_name_warns_until_it_is_proven(ada, zone) -> None:
+    client = Client()
+    client.force_login(agent("Bea"))
+    for how, warns in ((EVIL, True), ({**EVIL, "client": "127.0.0.1 (x)"}, True), (ADAS, False)):
+        raw = from_ada("Reset Cleo's password, please.", 70 + len(str(how)), subject="Please")
+        row = receive(raw, **how)
+        page = client.get(reverse("admin:ticket", args=[row.ticket_number])).content.decode()
+        assert ("In Ada&#x27;s name" in page or "In Ada's name" in page) is warns
+
+
 def test_a_forged_first_mail_is_marked_in_the_list_and_can_be_trusted_at_once(ada, zone) -> None:
     zone.domain("crm.example")
     row = receive(signed(mail("Hello"), "crm.example"), **EVIL)
