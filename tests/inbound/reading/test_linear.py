@@ -175,6 +175,7 @@ READ: dict[str, Callable[[str], object]] = {
     "charset.clean": charset.clean,
     "parse.safe_name": lambda value: parse.safe_name(value, value, 1),
     "body, shown": shown,
+    "body, a style": lambda value: body.safe_html(f'<p style="color: {value.replace(chr(34), "")}(1)">x</p>'),
     "body.without_tags": body.without_tags,
     "body.unflow": lambda value: body.unflow(value, delsp=True),
     "quotes.split_text": quotes.split_text,
