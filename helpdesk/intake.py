@@ -446,12 +446,14 @@ def _from(person: Person | None, mail: Received) -> Plan:
         ticket = tickets.get(candidate.ticket)
         if ticket is None:
             continue
-        if (said := _as_agent(mail, person, candidate, ticket)) is not None:
-            looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
-            return Plan(said, "agents-mail", ticket=ticket.pk, evidence=looked)
-        decision = _may_write(mail, person, ticket)
-        if person is not None and person.is_staff and not decision.allowed:
-            decision = participants.Decision(False, _agents_mail_is_held(mail, person, candidate, ticket))
+        if person is not None and person.is_staff and not mail.row.is_history:
+            do, why = _agents_mail(mail, person, candidate, ticket)
+            if do:
+                looked["located_by"] = {"rule": candidate.rule, "by": candidate.by}
+                return Plan(do, "agents-mail", ticket=ticket.pk, evidence=looked)
+            decision = participants.Decision(False, why)
+        else:
+            decision = _may_write(mail, person, ticket)
         if decision.allowed and not mail.row.is_history and (why := senders.objection(mail.says(person), candidate)):
             would_hold = would_hold or why
             if senders.is_in_force(mail.row.mailbox):
@@ -494,35 +496,28 @@ def _may_write(mail: Received, person: Person | None, ticket: Ticket) -> partici
     return decision
 
 
-def _as_agent(mail: Received, person: Person | None, candidate: threads.Candidate, ticket: Ticket) -> str | None:
-    """Whether an agent answers from their own mail program, or leaves a note: proven to be theirs, written by a person,
-    to the reply address that we gave them, in a ticket that they see."""
-    if person is None or _agents_mail_is_held(mail, person, candidate, ticket):
-        return None
-    own = _own_words(mail, person, ticket)
-    return "note" if own is not None and (_note(own.text) or _answers_colleagues(mail, person)) else "answer"
-
-
-def _agents_mail_is_held(mail: Received, person: Person, candidate: threads.Candidate, ticket: Ticket) -> str:
-    """Why an agent's mail is no answer of theirs, for them to read; "" where it is one."""
+def _agents_mail(mail: Received, person: Person, candidate: threads.Candidate, ticket: Ticket) -> tuple[str, str]:
+    """What an agent says from their own mail program, answer or note: proven to be theirs, written by a person, to the reply
+    address that we gave them, in a ticket that they see. Else "", and why it is none, for them to read."""
     says = mail.says(person)
-    if mail.row.is_history or mail.reading.sender.by != FROM or not person.is_staff or not says.is_proven:
-        return "in an agent's name"
+    if mail.reading.sender.by != FROM or not says.is_proven:
+        return "", "in an agent's name"
     if candidate.rule != "reply-token" or candidate.person != person.pk:
-        return "an agent's mail, and not to their own reply address"
+        return "", "an agent's mail, and not to their own reply address"
     if not says.is_proven_for(candidate):
-        return "signed by an agent, but not as an answer to this"
+        return "", "signed by an agent, but not as an answer to this"
     if mail.verdict.kind is not Kind.PERSON or mail.verdict.is_quiet:
-        return "an agent's mail that looks like a machine's"
+        return "", "an agent's mail that looks like a machine's"
     if not access.tickets(person).filter(pk=ticket.pk).exists():
-        return "an agent's mail, who does not see this ticket"
+        return "", "an agent's mail, who does not see this ticket"
     own = _own_words(mail, person, ticket)
     if own is None:
-        return "an agent's answer in which our mail to them is quoted, and could not be cut off"
+        return "", "an agent's answer in which our mail to them is quoted, and could not be cut off"
     if not own.text and not mail.parsed.attachments:
-        return "an agent's mail with nothing in it"
-    is_note = _note(own.text) or _answers_colleagues(mail, person)
-    return "an agent's answer to a closed ticket" if ticket.status == Ticket.Status.CLOSED and not is_note else ""
+        return "", "an agent's mail with nothing in it"
+    if _note(own.text) or _answers_colleagues(mail, person):
+        return "note", ""
+    return ("", "an agent's answer to a closed ticket") if ticket.status == Ticket.Status.CLOSED else ("answer", "")
 
 
 def _own_words(mail: Received, person: Person, ticket: Ticket) -> OwnWords | None:

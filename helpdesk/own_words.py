@@ -12,7 +12,7 @@ from helpdesk.models import OutboundMail, Person, Ticket
 from inbound.addresses import read_token
 from inbound.reading import quotes
 from inbound.reading.body import html_to_text
-from inbound.reading.reading import Reading
+from inbound.reading.reading import MAX_TEXT, Reading
 
 LEAST = 15  # letters of a line of ours that is known again
 LOOKED_AT = 20  # mails of ours
@@ -29,6 +29,8 @@ class OwnWords(NamedTuple):
 def own_words(reading: Reading, ours: Collection[str]) -> OwnWords | None:
     """None where something of `ours` (see `lines_of_ours`) is left whatever is cut off, or nothing else is."""
     text = reading.text
+    if max(len(text), len(reading.quoted_text)) >= MAX_TEXT:
+        return None  # its whole text is a file beside it
     if any(line.lstrip().startswith(">") for line in text.split("\n")):
         text = _without_quotations(text)
     start = _first_of(text, ours)

@@ -132,6 +132,14 @@ def test_what_cannot_be_cut_off_is_held_and_the_agent_is_told_why(world: World) 
     assert not OutboundMail.objects.filter(kind="reply").exists()
 
 
+def test_what_is_too_long_for_a_comment_is_held_for_its_file_holds_all_of_it(world: World) -> None:
+    row = answers(
+        world, f"{ANSWER}\n\nOn Mon, 3 Mar 2025 Support wrote:\n{quoted(world.notice.text)}\n{'> more' * 50_000}"
+    )
+    assert row.reason == "hold"
+    assert not OutboundMail.objects.filter(kind="reply").exists()
+
+
 def test_what_is_formatted_stays_so_where_the_page_says_the_same(world: World) -> None:
     html = '<div dir="ltr">It is on its way.<br>It comes on <b>Friday</b>.</div><br><div class="gmail_quote"><div class="gmail_attr">On Mon, 3 Mar 2025 Support &lt;a@example.com&gt; wrote:</div><blockquote class="gmail_quote">Bea assigned ticket</blockquote></div>'
     answers(world, f"{ANSWER}\n\nOn Mon, 3 Mar 2025 at 10:11, Support <a@example.com> wrote:\n> x", html)
