@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres mutants lint bench lock messages clean
+.PHONY: run test test-postgres mutants lint bench lock settings messages clean
 
 run: .venv/runtime
 	@$(BIN)/python manage.py serve
@@ -13,11 +13,11 @@ test: .venv/all
 
 # What single parts do, on PostgreSQL too; what several processes do there is in `make test`.
 test-postgres: .venv/all
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.on_postgres
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.support.on_postgres
 
 # Which small faults in the code no test notices. Not in `make test`: it takes long. MUTANTS names files or folders.
 mutants: .venv/all
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.support.mutants
 
 lint: .venv/all
 	$(BIN)/ruff check .
@@ -31,6 +31,10 @@ lock: .venv/all
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --universal requirements-dev.in -o requirements-dev.txt
+
+# The settings' table in README.md, and .env.example.
+settings: .venv/all
+	HELPDESK_KEYS=throwaway $(BIN)/python -m tests.support.settings_table
 
 # Needs GNU gettext. What it leaves empty or marks fuzzy in helpdesk/locale is to be translated; then once more.
 messages: .venv/all

@@ -1,4 +1,5 @@
-"""`make bench`: what the helpdesk does in a second, on this machine, beside what the parts it stands on do."""
+"""`make bench`: what the helpdesk does in a second, on this machine, beside what the parts it
+stands on do."""
 
 import argparse
 import json
@@ -35,8 +36,11 @@ def main() -> int:
             _profile(given, database)
         return 0
     measures: dict[str, Callable[[argparse.Namespace, str], Iterator[Row]]] = {
-        "accept": _accept, "pipeline": _pipeline, "latency": _latency, "pages": _pages,
-    }  # fmt: skip
+        "accept": _accept,
+        "pipeline": _pipeline,
+        "latency": _latency,
+        "pages": _pages,
+    }
     name = Path(f"bench-{datetime.now(UTC):%Y-%m-%d}.json")
     for part in dict.fromkeys(given.parts):
         _head(part)
@@ -55,9 +59,13 @@ def _arguments() -> argparse.Namespace:
     arguments.add_argument("--quick", action="store_true", help="a fraction of the work")
     arguments.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     arguments.add_argument("--databases", nargs="+", choices=DATABASES, default=DATABASES)
-    arguments.add_argument("--postgres", default=os.environ.get("BENCH_POSTGRES", POSTGRES), metavar="URL")
+    arguments.add_argument(
+        "--postgres", default=os.environ.get("BENCH_POSTGRES", POSTGRES), metavar="URL"
+    )
     arguments.add_argument("--folder", help="where temporary files go: the disk that is measured")
-    arguments.add_argument("--profile", action="store_true", help="instead: where the pipeline's time goes")
+    arguments.add_argument(
+        "--profile", action="store_true", help="instead: where the pipeline's time goes"
+    )
     return arguments.parse_args()
 
 
@@ -80,7 +88,9 @@ def _pipeline(given: argparse.Namespace, database: str) -> Iterator[Row]:
     mails, full = (200, 10_000) if given.quick else (1000, 100_000)
     for preload in (0, full):
         with site(database, given.postgres, given.folder) as own:
-            printed = own.run("-m", "benchmarks.pipeline", f"--mails={mails}", f"--preload={preload}")
+            printed = own.run(
+                "-m", "benchmarks.pipeline", f"--mails={mails}", f"--preload={preload}"
+            )
             yield {"tickets_before": preload, **json.loads(last_line(printed))}
 
 
@@ -105,25 +115,45 @@ def _profile(given: argparse.Namespace, database: str) -> None:
 
 _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
     "accept": [
-        ("database", "database", "s"), ("bytes", "size", ",d"), ("connections", "connections", "d"),
-        ("ours/s", "ours", ",.0f"), ("stock/s", "stock", ",.0f"), ("ours:stock", "ratio", ".2f"),
-        ("our CPU ms", "ours_cpu_ms", ".2f"), ("stock CPU ms", "stock_cpu_ms", ".2f"),
+        ("database", "database", "s"),
+        ("bytes", "size", ",d"),
+        ("connections", "connections", "d"),
+        ("ours/s", "ours", ",.0f"),
+        ("stock/s", "stock", ",.0f"),
+        ("ours:stock", "ratio", ".2f"),
+        ("our CPU ms", "ours_cpu_ms", ".2f"),
+        ("stock CPU ms", "stock_cpu_ms", ".2f"),
     ],
     "pipeline": [
-        ("database", "database", "s"), ("tickets before", "tickets_before", ",d"), ("mails", "mails", ",d"),
-        ("ours/s", "ours", ",.0f"), ("parse/s", "parse", ",.0f"), ("ours:parse", "ratio", ".2f"),
-        ("our CPU ms", "ours_cpu_ms", ".1f"), ("parse CPU ms", "parse_cpu_ms", ".1f"), ("preload s", "preload_seconds", ".0f"),
+        ("database", "database", "s"),
+        ("tickets before", "tickets_before", ",d"),
+        ("mails", "mails", ",d"),
+        ("ours/s", "ours", ",.0f"),
+        ("parse/s", "parse", ",.0f"),
+        ("ours:parse", "ratio", ".2f"),
+        ("our CPU ms", "ours_cpu_ms", ".1f"),
+        ("parse CPU ms", "parse_cpu_ms", ".1f"),
+        ("preload s", "preload_seconds", ".0f"),
     ],
     "latency": [
-        ("database", "database", "s"), ("mails", "mails", "d"), ("p50 ms", "p50_ms", ".0f"), ("p99 ms", "p99_ms", ".0f"),
+        ("database", "database", "s"),
+        ("mails", "mails", "d"),
+        ("p50 ms", "p50_ms", ".0f"),
+        ("p99 ms", "p99_ms", ".0f"),
         ("max ms", "max_ms", ".0f"),
     ],
     "pages": [
-        ("database", "database", "s"), ("mails", "mails", "d"), ("in/s", "accepted", ".0f"), ("done/s", "processed", ".0f"),
-        ("at rest ms", "quiet_p50_ms", ".0f"), ("p50 ms", "p50_ms", ".0f"), ("p95 ms", "p95_ms", ".0f"),
-        ("max ms", "max_ms", ".0f"), ("p50:rest", "ratio", ".1f"),
+        ("database", "database", "s"),
+        ("mails", "mails", "d"),
+        ("in/s", "accepted", ".0f"),
+        ("done/s", "processed", ".0f"),
+        ("at rest ms", "quiet_p50_ms", ".0f"),
+        ("p50 ms", "p50_ms", ".0f"),
+        ("p95 ms", "p95_ms", ".0f"),
+        ("max ms", "max_ms", ".0f"),
+        ("p50:rest", "ratio", ".1f"),
     ],
-}  # fmt: skip
+}
 _TITLES = {
     "accept": "Durable accepts, beside a stock aiosmtpd that throws mail away",
     "pipeline": "Stored row to committed ticket in one process, beside bare parsing",
@@ -133,11 +163,16 @@ _TITLES = {
 
 
 def _head(part: str) -> None:
-    print(f"\n{_TITLES[part]}\n  " + "  ".join(f"{heading:>{_width(heading)}}" for heading, _, _ in _COLUMNS[part]))
+    print(
+        f"\n{_TITLES[part]}\n  "
+        + "  ".join(f"{heading:>{_width(heading)}}" for heading, _, _ in _COLUMNS[part])
+    )
 
 
 def _line(part: str, row: Row) -> None:
-    cells = [f"{format(row[key], shown):>{_width(heading)}}" for heading, key, shown in _COLUMNS[part]]
+    cells = [
+        f"{format(row[key], shown):>{_width(heading)}}" for heading, key, shown in _COLUMNS[part]
+    ]
     print("  " + "  ".join(cells), flush=True)
 
 
@@ -147,7 +182,9 @@ def _width(heading: str) -> int:
 
 if __name__ == "__main__":
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its databases and processes end with it
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that its databases and processes end with it
     code = main()
     print(f"{time.monotonic() - started:.0f} s")
     sys.exit(code)

@@ -45,9 +45,17 @@ class Result:
 def measure(site: Site, *, rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
     ours, stock, answered = free_port(), free_port(), 0
     smtpd = site.process(
-        "manage.py", "smtpd", port=ours, SMTP_ADDR=f"127.0.0.1:{ours}", HTTP_ADDR="off", SMTP_MAX_CONNECTIONS="200"
+        "manage.py",
+        "smtpd",
+        port=ours,
+        SMTP_ADDR=f"127.0.0.1:{ours}",
+        HTTP_ADDR="off",
+        SMTP_MAX_CONNECTIONS="200",
     )
-    with smtpd as ours_pid, site.process("-m", "benchmarks.stock", str(stock), port=stock) as stock_pid:
+    with (
+        smtpd as ours_pid,
+        site.process("-m", "benchmarks.stock", str(stock), port=stock) as stock_pid,
+    ):
         for size in SIZES:
             bodies = [mails.plain(size, number) for number in range(20)]
             for connections in CONNECTIONS:
@@ -65,5 +73,11 @@ def measure(site: Site, *, rounds: int, seconds: float) -> Iterator[dict[str, An
 def _result(size: int, connections: int, ours: _Server, stock: _Server) -> Result:
     ratios = [mine / other for mine, other in zip(ours.rates, stock.rates, strict=True)]
     return Result(
-        size, connections, median(ours.rates), median(stock.rates), median(ratios), ours.cpu_ms(), stock.cpu_ms()
+        size,
+        connections,
+        median(ours.rates),
+        median(stock.rates),
+        median(ratios),
+        ours.cpu_ms(),
+        stock.cpu_ms(),
     )

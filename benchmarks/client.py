@@ -1,4 +1,5 @@
-"""A load generator: many SMTP connections, each sends one mail after the other and waits for every answer."""
+"""A load generator: many SMTP connections, each sends one mail after the other and waits for every
+answer."""
 
 import asyncio
 import time
@@ -19,14 +20,20 @@ class Load:
 
 
 def run(port: int, bodies: Sequence[bytes], *, connections: int, seconds: float) -> Load:
-    """All connections are open before the clock starts, and finish the mail they are at when it stops."""
+    """All connections are open before the clock starts, and finish the mail they are at when it
+    stops."""
     return asyncio.run(_run(port, bodies, connections, seconds))
 
 
 async def _run(port: int, bodies: Sequence[bytes], connections: int, seconds: float) -> Load:
     loop = asyncio.get_running_loop()
-    clients = [_Client([*bodies[n % len(bodies) :], *bodies[: n % len(bodies)]]) for n in range(connections)]
-    await asyncio.gather(*(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in clients))  # type: ignore[misc]
+    clients = [
+        _Client([*bodies[n % len(bodies) :], *bodies[: n % len(bodies)]])
+        for n in range(connections)
+    ]
+    await asyncio.gather(
+        *(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in clients)
+    )  # type: ignore[misc]
     await asyncio.gather(*(client.ready for client in clients))
     started = time.perf_counter()
     for client in clients:
@@ -102,4 +109,8 @@ class _Client(asyncio.Protocol):
         self.transport.close()
 
 
-_COMMANDS = (b"MAIL FROM:<person@example.net>\r\n", b"RCPT TO:<%s>\r\n" % SUPPORT.encode(), b"DATA\r\n")
+_COMMANDS = (
+    b"MAIL FROM:<person@example.net>\r\n",
+    b"RCPT TO:<%s>\r\n" % SUPPORT.encode(),
+    b"DATA\r\n",
+)

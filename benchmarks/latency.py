@@ -21,16 +21,27 @@ def measure(site: Site, *, count: int) -> dict[str, Any]:
     smtp, web = free_port(), free_port()
     with site.process(
         "manage.py", "serve", port=smtp, SMTP_ADDR=f"127.0.0.1:{smtp}", HTTP_ADDR=f"127.0.0.1:{web}"
-    ):  # fmt: skip
-        todo = [mail for mail in mails.generate((count + WARM_UP) * 2, seed=5) if not mail.parent][: count + WARM_UP]
+    ):
+        todo = [mail for mail in mails.generate((count + WARM_UP) * 2, seed=5) if not mail.parent][
+            : count + WARM_UP
+        ]
         watch = _Watch(site.folder / "sent-mail")
         watch.start()
         accepted = dict(_send(todo, smtp))
         watch.wait_for(set(accepted))
-    waits = sorted(1000 * (watch.seen[key] - at) for key, at in [*accepted.items()][WARM_UP:] if key in watch.seen)
+    waits = sorted(
+        1000 * (watch.seen[key] - at)
+        for key, at in [*accepted.items()][WARM_UP:]
+        if key in watch.seen
+    )
     if len(waits) < count:
         raise RuntimeError(f"{count} mails were accepted, and {len(waits)} acknowledged in time")
-    return {"mails": count, "p50_ms": quantile(waits, 0.5), "p99_ms": quantile(waits, 0.99), "max_ms": waits[-1]}
+    return {
+        "mails": count,
+        "p50_ms": quantile(waits, 0.5),
+        "p99_ms": quantile(waits, 0.99),
+        "max_ms": waits[-1],
+    }
 
 
 def _send(todo: list[mails.Mail], port: int) -> Iterator[tuple[str, float]]:

@@ -1,5 +1,5 @@
-"""How long pages take while mail pours in, beside the same pages of the same `serve` at rest; and how fast mail becomes
-tickets there."""
+"""How long pages take while mail pours in, beside the same pages of the same `serve` at rest; and
+how fast mail becomes tickets there."""
 
 import http.cookiejar
 import re
@@ -23,9 +23,14 @@ WAIT_SECONDS = 300.0
 def measure(site: Site, *, count: int) -> dict[str, Any]:
     smtp, web = free_port(), free_port()
     with site.process(
-        "manage.py", "serve", port=smtp, SMTP_ADDR=f"127.0.0.1:{smtp}", HTTP_ADDR=f"127.0.0.1:{web}",
-        ADMIN_PASSWORD=PASSWORD, REQUESTS_A_MINUTE="100000",
-    ):  # fmt: skip
+        "manage.py",
+        "serve",
+        port=smtp,
+        SMTP_ADDR=f"127.0.0.1:{smtp}",
+        HTTP_ADDR=f"127.0.0.1:{web}",
+        ADMIN_PASSWORD=PASSWORD,
+        REQUESTS_A_MINUTE="100000",
+    ):
         browser = _Browser(f"http://127.0.0.1:{web}")
         todo = mails.generate(count + 20, seed=11)
         _pour(todo[:20], smtp)
@@ -46,10 +51,15 @@ def measure(site: Site, *, count: int) -> dict[str, Any]:
     quiet.sort()
     found.sort()
     return {
-        "mails": count, "accepted": count / accepted, "processed": count / took, "quiet_p50_ms": quantile(quiet, 0.5),
-        "p50_ms": quantile(found, 0.5), "p95_ms": quantile(found, 0.95), "max_ms": found[-1],
+        "mails": count,
+        "accepted": count / accepted,
+        "processed": count / took,
+        "quiet_p50_ms": quantile(quiet, 0.5),
+        "p50_ms": quantile(found, 0.5),
+        "p95_ms": quantile(found, 0.95),
+        "max_ms": found[-1],
         "ratio": quantile(found, 0.5) / quantile(quiet, 0.5),
-    }  # fmt: skip
+    }
 
 
 def _pour(todo: list[mails.Mail], port: int) -> None:
@@ -74,17 +84,27 @@ class _Browser:
     def __init__(self, url: str) -> None:
         self._url = url
         self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), urllib.request.HTTPErrorProcessor()
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+            urllib.request.HTTPErrorProcessor(),
         )
 
     def sign_in(self) -> None:
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get("/admin/login/?next=/admin/tickets/"))
+        token = re.search(
+            r'name="csrfmiddlewaretoken" value="([^"]+)"',
+            self.get("/admin/login/?next=/admin/tickets/"),
+        )
         assert token is not None
-        form = {"username": "admin@example.com", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+        form = {
+            "username": "admin@example.com",
+            "password": PASSWORD,
+            "csrfmiddlewaretoken": token[1],
+        }
         self.get("/admin/login/?next=/admin/tickets/", urllib.parse.urlencode(form).encode())
 
     def get(self, path: str, form: bytes | None = None) -> str:
-        request = urllib.request.Request(self._url + path, data=form, headers={"Referer": self._url + path})
+        request = urllib.request.Request(
+            self._url + path, data=form, headers={"Referer": self._url + path}
+        )
         try:
             with self._opener.open(request, timeout=60) as answer:
                 return str(answer.read().decode())

@@ -1,4 +1,5 @@
-"""From the stored row to the committed ticket, in this process; `python -m benchmarks.pipeline` in a Site's environment."""
+"""From the stored row to the committed ticket, in this process; `python -m benchmarks.pipeline` in
+a Site's environment."""
 
 import argparse
 import json
@@ -46,13 +47,19 @@ def store(todo: Sequence[mails.Mail]) -> list[int]:
     from inbound.store import Arrival, accept_many
 
     arrivals = [
-        Arrival(m.raw, Envelope(m.sender, (mails.SUPPORT,), "192.0.2.1 (mx.example.net)"), "smtp") for m in todo
+        Arrival(m.raw, Envelope(m.sender, (mails.SUPPORT,), "192.0.2.1 (mx.example.net)"), "smtp")
+        for m in todo
     ]
-    return [ids[0] for start in range(0, len(todo), BLOCK) for ids in accept_many(arrivals[start : start + BLOCK])]
+    return [
+        ids[0]
+        for start in range(0, len(todo), BLOCK)
+        for ids in accept_many(arrivals[start : start + BLOCK])
+    ]
 
 
 def warm_up(count: int) -> None:
-    """Loads templates, code and caches; with mails of another seed, which meet none of the others."""
+    """Loads templates, code and caches; with mails of another seed, which meet none of the
+    others."""
     from tasks.inbound import process
 
     for pk in store(mails.generate(count, seed=99)):
@@ -85,7 +92,9 @@ def measure(todo: Sequence[mails.Mail]) -> dict[str, Any]:
     }
 
 
-def _seconds(work: "Callable[[int], None] | Callable[[bytes], ParsedMail]", items: Sequence[Any]) -> float:
+def _seconds(
+    work: "Callable[[int], None] | Callable[[bytes], ParsedMail]", items: Sequence[Any]
+) -> float:
     started = time.perf_counter()
     for item in items:
         work(item)
@@ -93,7 +102,8 @@ def _seconds(work: "Callable[[int], None] | Callable[[bytes], ParsedMail]", item
 
 
 def _check(todo: Sequence[mails.Mail], pks: Sequence[int]) -> None:
-    """A number is worth nothing where the work was not done: a ticket for each new mail, a comment for each reply."""
+    """A number is worth nothing where the work was not done: a ticket for each new mail, a comment
+    for each reply."""
     from inbound.models import InboundMail
 
     rows = InboundMail.objects.filter(pk__gte=min(pks)).values_list("state", "reason")

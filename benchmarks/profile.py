@@ -1,4 +1,5 @@
-"""Where the pipeline's time goes: functions from cProfile, and the statements that each mail asks the database."""
+"""Where the pipeline's time goes: functions from cProfile, and the statements that each mail asks
+the database."""
 
 import cProfile
 import io
@@ -14,7 +15,8 @@ BLOCK = 50
 
 
 def profile(pks: Sequence[int]) -> str:
-    """One block of mails is profiled, the next one has its statements counted: neither disturbs the other."""
+    """One block of mails is profiled, the next one has its statements counted: neither disturbs the
+    other."""
     from django.db import connection
 
     from tasks.inbound import process
@@ -41,7 +43,9 @@ class _Statements:
         self._count: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
 
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
         started = time.perf_counter()
         try:
             return execute(sql, params, many, context)
@@ -53,7 +57,8 @@ class _Statements:
     def __str__(self) -> str:
         mails = max(1, self.mails)
         lines = [
-            f"{self._count.total() / mails:.1f} statements a mail, {1000 * sum(self._seconds.values()) / mails:.2f} ms a mail",
+            f"{self._count.total() / mails:.1f} statements a mail, "
+            f"{1000 * sum(self._seconds.values()) / mails:.2f} ms a mail",
             " a mail  ms a mail  statement",
         ]
         for sql, seconds in self._seconds.most_common(2 * LINES):
@@ -64,5 +69,10 @@ class _Statements:
 def _short(sql: str) -> str:
     sql = re.sub(r"^SELECT .*? FROM", "SELECT … FROM", sql.replace('"', ""), flags=re.DOTALL)
     sql = re.sub(r"\(%s(, %s)*\)(, \(%s(, %s)*\))*", "(…)", sql)
-    sql = re.sub(r"^(INSERT INTO \w+) .*", r"\1 …", re.sub(r"SAVEPOINT \w+", "SAVEPOINT", sql), flags=re.DOTALL)
+    sql = re.sub(
+        r"^(INSERT INTO \w+) .*",
+        r"\1 …",
+        re.sub(r"SAVEPOINT \w+", "SAVEPOINT", sql),
+        flags=re.DOTALL,
+    )
     return " ".join(sql.split())[:150]

@@ -1,4 +1,5 @@
-"""An installation of its own for each measurement: a folder, a database, and the processes that use them."""
+"""An installation of its own for each measurement: a folder, a database, and the processes that use
+them."""
 
 import os
 import socket
@@ -24,19 +25,35 @@ class Site:
     database_url: str
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in {"PATH", "HOME", "LANG", "TMPDIR"}
+        }
         return {
-            **kept, "VAR_DIR": str(self.folder), "HELPDESK_KEYS": "make", "DATABASE_URL": self.database_url,
-            "DJANGO_SETTINGS_MODULE": "helpdesk.settings", "LOG_LEVEL": "WARNING", **more,
-        }  # fmt: skip
+            **kept,
+            "VAR_DIR": str(self.folder),
+            "HELPDESK_KEYS": "make",
+            "DATABASE_URL": self.database_url,
+            "DJANGO_SETTINGS_MODULE": "helpdesk.settings",
+            "LOG_LEVEL": "WARNING",
+            **more,
+        }
 
     def run(self, *arguments: str) -> str:
         """Runs Python to its end; what it printed."""
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=self.environment(), capture_output=True, text=True, check=False
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stderr[-3000:]}")
+            raise RuntimeError(
+                f"{' '.join(arguments)}: exit {done.returncode}\n{done.stderr[-3000:]}"
+            )
         return done.stdout
 
     def stored_mails(self) -> int:
@@ -77,7 +94,9 @@ class Site:
 @contextmanager
 def site(database: str, postgres: str, folder: str | None) -> Iterator[Site]:
     """A migrated installation with its first mailbox; everything of it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="helpdesk-bench-", dir=folder, ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="helpdesk-bench-", dir=folder, ignore_cleanup_errors=True
+    ) as name:
         if database == "sqlite":
             made = Site(Path(name), f"sqlite:///{name}/helpdesk.sqlite3")
             _migrate(made)

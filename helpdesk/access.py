@@ -11,7 +11,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from helpdesk.kinds import KINDS, To
 from helpdesk.models import (
     Attachment,
     Comment,
@@ -24,6 +23,7 @@ from helpdesk.models import (
     Team,
     Ticket,
 )
+from helpdesk.models.mail_kinds import KINDS, To
 from inbound.models import InboundMail, Mailbox
 
 Viewer = Person | AnonymousUser
@@ -38,7 +38,8 @@ def is_admin(viewer: Viewer) -> TypeGuard[Person]:
 
 
 def sees_everything(viewer: Viewer) -> TypeGuard[Person]:
-    """Whether no ticket and no mail is hidden from them: from admins, and from agents unless AGENTS_SEE=teams."""
+    """Whether no ticket and no mail is hidden from them: from admins, and from agents unless
+    AGENTS_SEE=teams."""
     return is_admin(viewer) or (is_staff(viewer) and settings.AGENTS_SEE != "teams")
 
 
@@ -48,13 +49,15 @@ def teams(viewer: Person) -> QuerySet[Team]:
 
 
 def tickets(viewer: Viewer) -> QuerySet[Ticket]:
-    """Every ticket for staff (with AGENTS_SEE=teams, for agents their teams', nobody's, and their own); for a
-    customer those they take part in, and of these, where a support PIN let them in, those that its issuer may see; none
-    for anyone else."""
+    """Every ticket for staff (with AGENTS_SEE=teams, for agents their teams', nobody's, and their
+    own); for a customer those they take part in, and of these, where a support PIN let them in,
+    those that its issuer may see; none for anyone else."""
     if sees_everything(viewer):
         return Ticket.objects.all()
     if is_staff(viewer):
-        return Ticket.objects.filter(Q(team=None) | Q(team__in=teams(viewer).values("pk")) | Q(assignee=viewer))
+        return Ticket.objects.filter(
+            Q(team=None) | Q(team__in=teams(viewer).values("pk")) | Q(assignee=viewer)
+        )
     if isinstance(viewer, Person) and viewer.is_active:
         mine = Participant.objects.filter(ticket=OuterRef("pk"), person=viewer)
         theirs = Ticket.objects.filter(Exists(mine), is_spam=False)
@@ -68,20 +71,22 @@ def tickets(viewer: Viewer) -> QuerySet[Ticket]:
 
 
 def mails(viewer: Viewer) -> QuerySet[InboundMail]:
-    """Received mail, for staff: with AGENTS_SEE=teams, for agents that of their tickets, and what is in none at mailboxes
-    of their teams or of no team."""
+    """Received mail, for staff: with AGENTS_SEE=teams, for agents that of their tickets, and what
+    is in none at mailboxes of their teams or of no team."""
     if sees_everything(viewer):
         return InboundMail.objects.all()
     if is_staff(viewer):
-        boxes = Mailbox.objects.filter(Q(teams=None) | Q(teams__in=teams(viewer).values("pk"))).values("pk")
+        boxes = Mailbox.objects.filter(
+            Q(teams=None) | Q(teams__in=teams(viewer).values("pk"))
+        ).values("pk")
         seen = Q(ticket_number__in=tickets(viewer).order_by().values("pk"))
         return InboundMail.objects.filter(seen | Q(ticket_number=None, mailbox__in=boxes))
     return InboundMail.objects.none()
 
 
 def may_be_told(person: Person, ticket: Ticket) -> bool:
-    """Whether that member of staff may read what happens on the ticket: as `tickets`, of a ticket as it stands here,
-    which its action may not have saved yet."""
+    """Whether that member of staff may read what happens on the ticket: as `tickets`, of a ticket
+    as it stands here, which its action may not have saved yet."""
     return sees_everything(person) or (
         is_staff(person)
         and (
@@ -89,15 +94,15 @@ def may_be_told(person: Person, ticket: Ticket) -> bool:
             or ticket.assignee_id == person.pk
             or teams(person).filter(pk=ticket.team_id).exists()
         )
-    )  # fmt: skip
+    )
 
 
 NOT_THEIRS = "the reader may not see the ticket"
 
 
 def may_get(mail: OutboundMail) -> bool:
-    """Whether a mail that was written for staff may still go to its reader: it was written while they saw its tickets,
-    and they may have changed teams, or left, since. Other mail may."""
+    """Whether a mail that was written for staff may still go to its reader: it was written while
+    they saw its tickets, and they may have changed teams, or left, since. Other mail may."""
     kind = KINDS.get(mail.kind)
     if kind is None or kind.to is not To.STAFF or mail.person is None:
         return True
@@ -106,7 +111,9 @@ def may_get(mail: OutboundMail) -> bool:
         return may_be_told(person, mail.ticket)
     if not is_staff(person):
         return False
-    return sees_everything(person) or tickets(person).filter(pk__in=mail.about).count() == len(mail.about)
+    return sees_everything(person) or tickets(person).filter(pk__in=mail.about).count() == len(
+        mail.about
+    )
 
 
 def ticket(viewer: Viewer, pk: int) -> Ticket:
@@ -118,15 +125,16 @@ _SHOWN = ("requester", "assignee", "mailbox__identity", "team", "category", "sla
 
 
 def as_it_is(changed: Ticket) -> Ticket:
-    """A ticket read again for whoever has just changed it: one that they gave away is not theirs to open now."""
+    """A ticket read again for whoever has just changed it: one that they gave away is not theirs to
+    open now."""
     return Ticket.objects.select_related(*_SHOWN).get(pk=changed.pk)
 
 
 def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:
     """The ticket's comments in their order; customers see the public ones only."""
-    seen = ticket.comments.select_related("author", "mail", "ticket__mailbox__identity").prefetch_related(
-        "attachments", "outbound"
-    )
+    seen = ticket.comments.select_related(
+        "author", "mail", "ticket__mailbox__identity"
+    ).prefetch_related("attachments", "outbound")
     if is_staff(viewer):
         return seen.order_by("created_at", "id")
     tickets(viewer).get(pk=ticket.pk)
@@ -134,7 +142,8 @@ def comments(viewer: Viewer, ticket: Ticket) -> QuerySet[Comment]:
 
 
 def events(viewer: Viewer, ticket: Ticket) -> list[Event]:
-    """The ticket's history, the newest last. Customers see what happened to the ticket, not how staff work."""
+    """The ticket's history, the newest last. Customers see what happened to the ticket, not how
+    staff work."""
     found = ticket.events.select_related("actor").order_by("-id")
     if not is_staff(viewer):
         found = found.filter(kind__in=CUSTOMERS_SEE)
@@ -172,7 +181,9 @@ def attachment_at(viewer: Viewer, name: str) -> Attachment:
 
 def comment(viewer: Viewer, pk: int) -> Comment:
     """Raises Http404 for a comment that the viewer may not see."""
-    found = get_object_or_404(Comment.objects.select_related("ticket__mailbox__identity", "author", "mail"), pk=pk)
+    found = get_object_or_404(
+        Comment.objects.select_related("ticket__mailbox__identity", "author", "mail"), pk=pk
+    )
     ticket(viewer, found.ticket_id)
     if not is_staff(viewer) and found.visibility != Comment.Visibility.PUBLIC:
         raise Http404
@@ -190,30 +201,38 @@ def suppressed(ticket: Ticket) -> list[Suppression]:
     """The participants' addresses that take no mail, with why."""
     rows = ticket.participants.values_list("person__email", "address")
     return list(
-        Suppression.objects.filter(address__in={found for row in rows for found in row if found}).order_by("address")
+        Suppression.objects.filter(
+            address__in={found for row in rows for found in row if found}
+        ).order_by("address")
     )
 
 
 def staff() -> QuerySet[Person]:
     """Agents and admins who are there."""
-    return Person.objects.filter(role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True).order_by(
-        "name", "email"
-    )
+    return Person.objects.filter(
+        role__in=[Person.Role.AGENT, Person.Role.ADMIN], is_active=True
+    ).order_by("name", "email")
 
 
 def assignable(viewer: Viewer, ticket: Ticket | None = None) -> QuerySet[Person]:
-    """To whom somebody may give the ticket: an admin to all staff, an agent to themselves and to the members of their
-    teams and the ticket's. Without a ticket: to whom they may give any. Where there are no teams, all staff are one."""
+    """To whom somebody may give the ticket: an admin to all staff, an agent to themselves and to
+    the members of their teams and the ticket's. Without a ticket: to whom they may give any. Where
+    there are no teams, all staff are one."""
     if not is_staff(viewer):
         return Person.objects.none()
     if viewer.is_superuser or not Team.objects.exists():
         return staff()
-    within = Team.objects.filter(Q(pk__in=teams(viewer).values("pk")) | Q(pk=ticket.team_id if ticket else None))
-    return staff().filter(Q(pk=viewer.pk) | Q(pk__in=Person.objects.filter(teams__in=within).values("pk")))
+    within = Team.objects.filter(
+        Q(pk__in=teams(viewer).values("pk")) | Q(pk=ticket.team_id if ticket else None)
+    )
+    return staff().filter(
+        Q(pk=viewer.pk) | Q(pk__in=Person.objects.filter(teams__in=within).values("pk"))
+    )
 
 
 def held() -> QuerySet[Comment, Any]:
-    """The tickets in which a mail waits for an agent's decision: their ids. For narrowing `tickets` down."""
+    """The tickets in which a mail waits for an agent's decision: their ids. For narrowing `tickets`
+    down."""
     waiting = Comment.objects.filter(visibility=Comment.Visibility.HELD, rejected_at__isnull=True)
     return waiting.order_by().values("ticket")
 

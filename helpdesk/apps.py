@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.core import checks
 
 
 class HelpdeskConfig(AppConfig):
@@ -8,11 +9,13 @@ class HelpdeskConfig(AppConfig):
     verbose_name = "Helpdesk"
 
     def ready(self) -> None:
-        from helpdesk import provider
-        from inbound.transports import webhook
+        from helpdesk.checks import mail_backend
+        from helpdesk.outbound import provider_events
+        from inbound.transports.webhook import arrivals
 
-        provider.connect()
-        webhook.connect()
+        checks.register(mail_backend.way_out)
+        provider_events.connect()
+        arrivals.connect()
 
 
 class StaffSiteConfig(AdminConfig):

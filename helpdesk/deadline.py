@@ -1,8 +1,8 @@
 """The one moment at which a mail's conversation with a server ends, whatever the server does.
 
-smtplib, requests and botocore give each step a time-out of its own, which every byte that arrives begins anew. So
-the TCP connections themselves are cut: each is known by a second handle, to which it is the same whether TLS or a
-proxy came on top of it, and a timer shuts them all down.
+smtplib, requests and botocore give each step a time-out of its own, which every byte that arrives
+begins anew. So the TCP connections themselves are cut: each is known by a second handle, to which
+it is the same whether TLS or a proxy came on top of it, and a timer shuts them all down.
 """
 
 import functools
@@ -58,7 +58,8 @@ class Deadline:
 
 @contextmanager
 def within(seconds: float) -> Iterator[Deadline]:
-    """Whatever this thread connects to, by `connect` or a pool of `watched` classes, is cut after so many seconds."""
+    """Whatever this thread connects to, by `connect` or a pool of `watched` classes, is cut after
+    so many seconds."""
     deadline, outer = Deadline(seconds), getattr(_current, "deadline", None)
     timer = threading.Timer(seconds, deadline.cut)
     timer.daemon = True
@@ -73,15 +74,20 @@ def within(seconds: float) -> Iterator[Deadline]:
 
 
 def connect(host: str, port: int, timeout: float | None) -> socket.socket:
-    """A connection to the first of the host's addresses that answers. They share what is left of the time; names
-    are looked up in the resolver's own (resolv.conf), which is not cut. Raises OSError and TooLate."""
+    """A connection to the first of the host's addresses that answers. They share what is left of
+    the time; names are looked up in the resolver's own (resolv.conf), which is not cut. Raises
+    OSError and TooLate."""
     deadline: Deadline | None = getattr(_current, "deadline", None)
     failed: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
         left = deadline.left() if deadline else None
         connection = socket.socket(family, kind, protocol)
         try:
-            connection.settimeout(min((limit for limit in (timeout, left) if limit is not None), default=None))
+            connection.settimeout(
+                min((limit for limit in (timeout, left) if limit is not None), default=None)
+            )
             connection.connect(address)
             connection.settimeout(timeout)
             if deadline:
@@ -101,7 +107,8 @@ def watch(connection: socket.socket) -> None:
 
 
 def watched(classes: Mapping[str, Any]) -> dict[str, Any]:
-    """The classes of a urllib3 manager's pools (`pool_classes_by_scheme`), connecting by `connect`."""
+    """The classes of a urllib3 manager's pools (`pool_classes_by_scheme`), connecting by
+    `connect`."""
     return {scheme: _watched(pool) for scheme, pool in classes.items()}
 
 

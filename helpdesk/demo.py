@@ -1,4 +1,5 @@
-"""Believable sample data, made through the same actions and the same front door as the real thing."""
+"""Believable sample data, made through the same actions and the same front door as the real
+thing."""
 
 import random
 from collections.abc import Iterator
@@ -10,40 +11,96 @@ from django.utils import timezone
 
 from helpdesk import actions, setup
 from helpdesk.actions import Content
-from helpdesk.models import BusinessCalendar, Category, Comment, OutboundMail, Person, SLAPolicy, Team, Ticket
+from helpdesk.models import (
+    BusinessCalendar,
+    Category,
+    Comment,
+    OutboundMail,
+    Person,
+    SLAPolicy,
+    Team,
+    Ticket,
+)
 from inbound import store
+from inbound.default_mailbox import default_mailbox
 from inbound.models import InboundMail, Mailbox
 from inbound.reading.message import Envelope
 from tasks.inbound import process
 
 AGENTS = [("Ada Lindqvist", "ada"), ("Ben Okafor", "ben"), ("Chiara Moretti", "chiara")]
 CUSTOMERS = [
-    ("Cleo Brandt", "cleo.brandt@nordwind-logistik.example"), ("Tomás Herrera", "tomas@herrera-arquitectos.example"),
-    ("Mei Tanaka", "mei.tanaka@hoshi-books.example"), ("Olivia Grant", "olivia@grantandsons.example"),
-    ("Jonas Weber", "jonas.weber@stadtwerke.example"), ("Amara Diallo", "amara@diallo-textiles.example"),
-    ("", "orders@blue-kiosk.example"), ("Henrik Sørensen", "henrik@fjordkaffe.example"),
-]  # fmt: skip
+    ("Cleo Brandt", "cleo.brandt@nordwind-logistik.example"),
+    ("Tomás Herrera", "tomas@herrera-arquitectos.example"),
+    ("Mei Tanaka", "mei.tanaka@hoshi-books.example"),
+    ("Olivia Grant", "olivia@grantandsons.example"),
+    ("Jonas Weber", "jonas.weber@stadtwerke.example"),
+    ("Amara Diallo", "amara@diallo-textiles.example"),
+    ("", "orders@blue-kiosk.example"),
+    ("Henrik Sørensen", "henrik@fjordkaffe.example"),
+]
 MATTERS = [
-    ("Invoice 20418 shows the wrong VAT number", "Hello,\n\nour invoice 20418 from last week still carries our old VAT number. Could you send a corrected one? Our accountant closes the month on Friday.\n\nThanks!", "I have corrected the number and attached nothing yet: the new invoice goes out within the hour. Sorry for the trouble."),
-    ("Can't sign in after the password reset", "I reset my password twice today and the page just says \"Something went wrong\". I need to get at the delivery notes before noon.", "Your account was locked after the third try. I have unlocked it; please sign in once more and tell me whether it works."),
-    ("Order 88317 arrived with a broken lid", "The parcel looked fine from outside, but the lid of the large jar is cracked. I can send a picture if you need one.", "No picture needed. A replacement is on its way and should reach you on Thursday."),
-    ("How do I add a second user?", "We hired someone who should see the orders but not the invoices. Is that possible?", "Yes: under Settings, People, choose the role \"Orders only\". Tell me if anything looks different on your side."),
-    ("API returns 429 since this morning", "Our nightly import ran into 429 after about 2,000 requests. Did the limit change? Nothing changed on our side.", None),
-    ("Delivery address for December", "Hi, between 12 and 30 December please deliver to our second office, Lindenallee 4. Can you change that for the standing order?", None),
-    ("Refund for the cancelled workshop", "The workshop on 3 November was cancelled. When can we expect the refund?", "The refund left our account yesterday; depending on your bank it takes two to three days."),
-    ("Feature wish: export as CSV", "We would love to export the monthly report as CSV rather than PDF. Is something like that planned?", None),
-]  # fmt: skip
+    (
+        "Invoice 20418 shows the wrong VAT number",
+        "Hello,\n\nour invoice 20418 from last week still carries our old VAT number. Could you "
+        "send a corrected one? Our accountant closes the month on Friday.\n\nThanks!",
+        "I have corrected the number and attached nothing yet: the new invoice goes out within the "
+        "hour. Sorry for the trouble.",
+    ),
+    (
+        "Can't sign in after the password reset",
+        'I reset my password twice today and the page just says "Something went wrong". I need to '
+        "get at the delivery notes before noon.",
+        "Your account was locked after the third try. I have unlocked it; please sign in once more "
+        "and tell me whether it works.",
+    ),
+    (
+        "Order 88317 arrived with a broken lid",
+        "The parcel looked fine from outside, but the lid of the large jar is cracked. I can send "
+        "a picture if you need one.",
+        "No picture needed. A replacement is on its way and should reach you on Thursday.",
+    ),
+    (
+        "How do I add a second user?",
+        "We hired someone who should see the orders but not the invoices. Is that possible?",
+        'Yes: under Settings, People, choose the role "Orders only". Tell me if anything looks '
+        "different on your side.",
+    ),
+    (
+        "API returns 429 since this morning",
+        "Our nightly import ran into 429 after about 2,000 requests. Did the limit change? Nothing "
+        "changed on our side.",
+        None,
+    ),
+    (
+        "Delivery address for December",
+        "Hi, between 12 and 30 December please deliver to our second office, Lindenallee 4. Can "
+        "you change that for the standing order?",
+        None,
+    ),
+    (
+        "Refund for the cancelled workshop",
+        "The workshop on 3 November was cancelled. When can we expect the refund?",
+        "The refund left our account yesterday; depending on your bank it takes two to three days.",
+    ),
+    (
+        "Feature wish: export as CSV",
+        "We would love to export the monthly report as CSV rather than PDF. Is something like that "
+        "planned?",
+        None,
+    ),
+]
 
 
 @transaction.atomic
 def fill(count: int = 40) -> int:
     """Adds `count` tickets with people, teams and conversations; the number of tickets made.
 
-    One transaction, so that a helpdesk that runs meanwhile sees none of the mail before it is cancelled.
+    One transaction, so that a helpdesk that runs meanwhile sees none of the mail before it is
+    cancelled.
     """
     last = OutboundMail.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     setup.first_rows()
-    mailbox = Mailbox.objects.filter(is_active=True).order_by("pk").first()
+    mailbox = default_mailbox()
     assert mailbox is not None
     chance = random.Random(7)
     agents = [_agent(name, short, mailbox) for name, short in AGENTS]
@@ -70,7 +127,8 @@ def fill(count: int = 40) -> int:
 def _promise() -> None:
     """Office hours, and what is promised within them."""
     calendar, _ = BusinessCalendar.objects.get_or_create(
-        name="Office", defaults={"zone": "Europe/Berlin", "weekly": "mon-fri 08:00-18:00", "country": "DE"}
+        name="Office",
+        defaults={"zone": "Europe/Berlin", "weekly": "mon-fri 08:00-18:00", "country": "DE"},
     )
     for position, (name, priority, first, following, solved) in enumerate(
         (("Urgent", Ticket.Priority.URGENT, 30, 60, 480), ("Standard", None, 240, 480, 2400))
@@ -78,10 +136,14 @@ def _promise() -> None:
         SLAPolicy.objects.get_or_create(
             name=name,
             defaults={
-                "position": position, "priority": priority, "calendar": calendar, "first_response": first,
-                "next_response": following, "resolution": solved,
+                "position": position,
+                "priority": priority,
+                "calendar": calendar,
+                "first_response": first,
+                "next_response": following,
+                "resolution": solved,
             },
-        )  # fmt: skip
+        )
     for name in ("Billing", "Delivery", "Account"):
         Category.objects.get_or_create(name=name)
 
@@ -101,23 +163,32 @@ def _mails(count: int, mailbox: Mailbox, chance: random.Random) -> Iterator[byte
         mail["From"] = f'"{name}" <{address}>' if name else address
         mail["To"] = mailbox.address
         mail["Subject"] = subject
-        mail["Message-ID"] = f"<demo-{number}-{chance.getrandbits(48):x}@{address.rpartition('@')[2]}>"
+        mail["Message-ID"] = (
+            f"<demo-{number}-{chance.getrandbits(48):x}@{address.rpartition('@')[2]}>"
+        )
         mail.set_content(f"{words}\n\n{name}\n")
         yield mail.as_bytes()
 
 
-def _play(ticket: Ticket, answer: str | None, agents: list[Person], team: Team, chance: random.Random) -> None:
+def _play(
+    ticket: Ticket, answer: str | None, agents: list[Person], team: Team, chance: random.Random
+) -> None:
     actions.set_team(ticket, team, actor=None)
     if chance.random() < 0.2:
         actions.set_priority(
-            ticket, chance.choice([Ticket.Priority.LOW, Ticket.Priority.HIGH, Ticket.Priority.URGENT]), actor=agents[0]
+            ticket,
+            chance.choice([Ticket.Priority.LOW, Ticket.Priority.HIGH, Ticket.Priority.URGENT]),
+            actor=agents[0],
         )
     if answer and chance.random() < 0.85:
         agent = chance.choice(agents)
         actions.reply(ticket, Content(text=answer), actor=agent)
         if chance.random() < 0.3:
             actions.customer_comment(
-                ticket, ticket.requester, Content(text="Thank you, that was quick!"), via=Comment.Via.EMAIL
+                ticket,
+                ticket.requester,
+                Content(text="Thank you, that was quick!"),
+                via=Comment.Via.EMAIL,
             )
         step = chance.random()
         if step < 0.35:
@@ -127,7 +198,11 @@ def _play(ticket: Ticket, answer: str | None, agents: list[Person], team: Team, 
     elif chance.random() < 0.4:
         agent = chance.choice(agents)
         actions.assign(ticket, agent, actor=agent)
-        actions.note(ticket, Content(text="Asked the warehouse, they call back this afternoon."), actor=agent)
+        actions.note(
+            ticket, Content(text="Asked the warehouse, they call back this afternoon."), actor=agent
+        )
     # A morning's worth of ages, so that the list does not look as if everything came at once.
     ago = timedelta(minutes=chance.randint(2, 60 * 24 * 9))
-    Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now() - ago, created_at=timezone.now() - ago * 1.4)
+    Ticket.objects.filter(pk=ticket.pk).update(
+        activity_at=timezone.now() - ago, created_at=timezone.now() - ago * 1.4
+    )

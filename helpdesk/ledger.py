@@ -1,7 +1,8 @@
-"""The books of what arrived: each mailbox, each day, and where every mail ended. They always add up.
+"""The books of what arrived: each mailbox, each day, and where every mail ended. They always add
+up.
 
-A mail is a row from the moment it is accepted, and a row is in exactly one state: the sum of the columns
-is the number of arrivals, by construction and not by counting along.
+A mail is a row from the moment it is accepted, and a row is in exactly one state: the sum of the
+columns is the number of arrivals, by construction and not by counting along.
 """
 
 from collections import Counter, defaultdict
@@ -16,15 +17,33 @@ from django.utils import timezone
 from inbound.models import InboundMail, Mailbox
 
 State = InboundMail.State
-COLUMNS = ("new tickets", "comments", "held", "reports", "duplicates", "own mail", "quarantined", "failed", "waiting")
+COLUMNS = (
+    "new tickets",
+    "comments",
+    "held",
+    "also elsewhere",
+    "reports",
+    "duplicates",
+    "own mail",
+    "quarantined",
+    "failed",
+    "waiting",
+)
 LOOK_CAP = 1000
-_DONE = {"open": "new tickets", "comment": "comments", "answer": "comments", "note": "comments", "hold": "held"}
+_DONE = {
+    "open": "new tickets",
+    "comment": "comments",
+    "answer": "comments",
+    "note": "comments",
+    "hold": "held",
+    "also elsewhere": "also elsewhere",
+}
 
 
 @dataclass(slots=True)
 class Line:
-    """One mailbox on one day. `quarantined` says why, by reason; `to_look_at` is how many of what is quarantined or
-    failed nobody has looked at yet."""
+    """One mailbox on one day. `quarantined` says why, by reason; `to_look_at` is how many of what
+    is quarantined or failed nobody has looked at yet."""
 
     day: date
     mailbox: str
@@ -48,9 +67,12 @@ class Line:
 
 def lines(
     days: int = 14, mailbox: int | None = None, *, among: QuerySet[InboundMail] | None = None
-) -> list[Line]:  # fmt: skip
-    """The newest day first, of all mail or what is `among` it. One query, over the days that are shown alone."""
-    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+) -> list[Line]:
+    """The newest day first, of all mail or what is `among` it. One query, over the days that are
+    shown alone."""
+    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=days - 1
+    )
     rows = _all(among).filter(received_at__gte=since)
     if mailbox is not None:
         rows = rows.filter(mailbox=mailbox)
@@ -94,14 +116,20 @@ TO_READ = {InboundMail.Look.UNPLACED, InboundMail.Look.FAILED, InboundMail.Look.
 
 
 def to_read(among: QuerySet[InboundMail] | None = None) -> int:
-    """How many mails somebody should read: the count in the navigation, in the ledger and in health."""
+    """How many mails somebody should read: the count in the navigation, in the ledger and in
+    health."""
     return sum(number for group, number in to_look_at(among).items() if group in TO_READ)
 
 
 def backlog() -> dict[int, int]:
     """How many mails wait, by mailbox."""
     waiting: dict[int, int] = defaultdict(int)
-    rows = InboundMail.objects.filter(state=State.RECEIVED).values_list("mailbox").order_by().annotate(Count("pk"))
+    rows = (
+        InboundMail.objects.filter(state=State.RECEIVED)
+        .values_list("mailbox")
+        .order_by()
+        .annotate(Count("pk"))
+    )
     for mailbox, number in rows:
         waiting[mailbox] = number
     return waiting

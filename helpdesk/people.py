@@ -11,6 +11,12 @@ def can_be_written_to(person: Person) -> bool:
     return not person.email.endswith(NOWHERE)
 
 
+def is_whole(address: str) -> bool:
+    """Whether there is somebody and somewhere in it."""
+    local, at, domain = address.rpartition("@")
+    return bool(local and at and domain)
+
+
 def find(address: str) -> Person | None:
     """The person with that address, whatever its case. For mail: see `who_signs_in`."""
     return _with(plain(address), {})
@@ -22,8 +28,8 @@ def plain(address: str) -> str:
 
 
 def who_signs_in(address: str) -> Person | None:
-    """The person whom a password, a code or a link for that address lets in. One query, whosever it is: the time that it
-    takes must not say."""
+    """The person whom a password, a code or a link for that address lets in. One query, whosever it
+    is: the time that it takes must not say."""
     return _with(plain(address), {"addresses__may_sign_in": True, "addresses__given_up_at": None})
 
 
@@ -31,7 +37,9 @@ def _with(address: str, condition: dict[str, object]) -> Person | None:
     # Not one WHERE with OR: PostgreSQL would look at everybody.
     further = Person.objects.filter(addresses__address=address, **condition)
     found = list(Person.objects.filter(email=address).union(further, all=True))
-    return next((person for person in found if person.email == address), found[0] if found else None)
+    return next(
+        (person for person in found if person.email == address), found[0] if found else None
+    )
 
 
 def account(address: str) -> str:

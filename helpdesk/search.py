@@ -15,7 +15,8 @@ def index(comment: Comment, ticket: Ticket) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, to_tsvector('simple', %s))",
+                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, "
+                "to_tsvector('simple', %s))",
                 [comment.pk, ticket.pk, words],
             )
         else:
@@ -30,13 +31,15 @@ def reindex(ticket: Ticket) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "UPDATE helpdesk_search s SET words = to_tsvector('simple', left(%s || E'\\n' || c.text, 100000)) "
+                "UPDATE helpdesk_search s SET words = to_tsvector('simple', left(%s || E'\\n' || "
+                "c.text, 100000)) "
                 "FROM helpdesk_comment c WHERE c.id = s.comment_id AND c.ticket_id = %s",
                 [ticket.subject, ticket.pk],
             )
         else:
             cursor.execute(
-                "UPDATE helpdesk_search SET words = (SELECT substr(%s || char(10) || c.text, 1, 100000) "
+                "UPDATE helpdesk_search SET words = (SELECT substr(%s || char(10) || c.text, 1, "
+                "100000) "
                 "FROM helpdesk_comment c WHERE c.id = helpdesk_search.rowid) "
                 "WHERE rowid IN (SELECT id FROM helpdesk_comment WHERE ticket_id = %s)",
                 [ticket.subject, ticket.pk],
@@ -52,12 +55,14 @@ def move(comment: Comment, ticket: Ticket) -> None:
 
 
 def ticket_ids_of(person: Person, query: str) -> list[int]:
-    """As `ticket_ids`, in what a customer may read: public comments of tickets that they take part in."""
+    """As `ticket_ids`, in what a customer may read: public comments of tickets that they take part
+    in."""
     words = re.findall(r"\w+", query.lower())[:10]
     if not words:
         return []
     mine = (
-        "JOIN helpdesk_comment c ON c.id = {} JOIN helpdesk_participant p ON p.ticket_id = c.ticket_id "
+        "JOIN helpdesk_comment c ON c.id = {} JOIN helpdesk_participant p ON p.ticket_id = "
+        "c.ticket_id "
         "WHERE p.person_id = %s AND c.visibility = 'public' AND "
     )
     with connection.cursor() as cursor:
@@ -77,7 +82,8 @@ def ticket_ids_of(person: Person, query: str) -> list[int]:
 
 
 def ticket_ids(query: str) -> list[int]:
-    """The tickets that have every word of `query` in one comment, the newest hits first. Words match by prefix."""
+    """The tickets that have every word of `query` in one comment, the newest hits first. Words
+    match by prefix."""
     words = re.findall(r"\w+", query.lower())[:10]
     if not words:
         return []
@@ -90,7 +96,8 @@ def ticket_ids(query: str) -> list[int]:
             )
         else:
             cursor.execute(
-                "SELECT ticket_id FROM helpdesk_search WHERE helpdesk_search MATCH %s ORDER BY rowid DESC LIMIT %s",
+                "SELECT ticket_id FROM helpdesk_search WHERE helpdesk_search MATCH %s ORDER BY "
+                "rowid DESC LIMIT %s",
                 [" ".join(f'"{word}"*' for word in words), MAX_HITS],
             )
         return list(dict.fromkeys(int(row[0]) for row in cursor.fetchall()))

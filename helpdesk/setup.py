@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from helpdesk.models import OutboundMail, Person
+from helpdesk.models import Person
 from inbound.models import InboundMail, Mailbox
 
 
@@ -35,12 +35,13 @@ def first_rows() -> Made:
 
 
 def void_leases() -> int:
-    """For a process that is the only one: what a killed predecessor had claimed is due now; how much it was.
-
-    Elsewhere the lease runs out by itself. Rows that back off after an error keep their time.
+    """For a process that is the only one: the received mail that a killed predecessor had leased
+    is due now; how much it was. Elsewhere the lease runs out by itself. Rows that back off after an
+    error keep their time.
     """
     now = timezone.now()
     soon = now + timedelta(minutes=10)
-    inbound = InboundMail.objects.filter(state="received", error="", next_attempt_at__range=(now, soon))
-    outbound = OutboundMail.objects.filter(state="queued", error="", attempts__gt=0, next_attempt_at__range=(now, soon))
-    return inbound.update(next_attempt_at=now) + outbound.update(next_attempt_at=now)
+    inbound = InboundMail.objects.filter(
+        state="received", error="", next_attempt_at__range=(now, soon)
+    )
+    return inbound.update(next_attempt_at=now)

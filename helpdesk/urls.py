@@ -5,18 +5,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 
-from helpdesk.frames import picture
-from helpdesk.unsubscribe import unsubscribe
-from inbound.transports.webhook import guarded_route
+from helpdesk.files.frames import picture
+from helpdesk.portal.unsubscribe import unsubscribe
+from inbound.transports.webhook.guarded import guarded_route
 
 
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("portal:tickets")
 
 
-handler400 = "helpdesk.web.bad_request"
-handler404 = "helpdesk.web.not_found"
-handler500 = "helpdesk.web.server_error"
+handler400 = "helpdesk.edge.error_pages.bad_request"
+handler404 = "helpdesk.edge.error_pages.not_found"
+handler500 = "helpdesk.edge.error_pages.server_error"
 
 urlpatterns = [
     path("", home),

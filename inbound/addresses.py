@@ -6,8 +6,8 @@
     support+b<token>@example.com        the return path of one mail we sent
     support+s<token>@example.com        the same, of one that holds a code or a link that signs in
 
-A token is lower-case base32 of the numbers it names and a MAC over them (RFC 5321 4.5.3.1.1 leaves a
-local part 64 octets, and some systems fold its case). It locates; it does not authorise.
+A token is lower-case base32 of the numbers it names and a MAC over them (RFC 5321 4.5.3.1.1 leaves
+a local part 64 octets, and some systems fold its case). It locates; it does not authorise.
 """
 
 import base64
@@ -41,13 +41,14 @@ class Bounce:
 
 
 def own_mark(outbound: int, *, is_secret: bool = False) -> str:
-    """What the outgoing mail `outbound` is known by when it comes back to us, whatever Message-ID it has by then."""
+    """What the outgoing mail `outbound` is known by when it comes back to us, whatever Message-ID
+    it has by then."""
     return _seal("x" if is_secret else "m", (outbound,))
 
 
 def read_own_mark(mark: str) -> int | None:
-    """The outgoing mail that a mark names; None where it is not a mark of ours. Two helpdesks can write to each other:
-    that a mail has a mark says nothing."""
+    """The outgoing mail that a mark names; None where it is not a mark of ours. Two helpdesks can
+    write to each other: that a mail has a mark says nothing."""
     numbers = _unseal("m", mark.strip().lower()) or _unseal("x", mark.strip().lower())
     return numbers[0] if len(numbers) == 1 else None
 
@@ -59,12 +60,14 @@ def read_secret_mark(mark: str) -> int | None:
 
 
 def reply_address(mailbox: str, ticket: int, person: int) -> str:
-    """The address at which `person` answers `ticket`; the plain mailbox where the token has no room."""
+    """The address at which `person` answers `ticket`; the plain mailbox where the token has no
+    room."""
     return _with_token(mailbox, "r", (ticket, person))
 
 
 def bounce_address(mailbox: str, outbound: int, *, is_secret: bool = False) -> str:
-    """The return path of the outgoing mail `outbound`; the plain mailbox where the token has no room."""
+    """The return path of the outgoing mail `outbound`; the plain mailbox where the token has no
+    room."""
     return _with_token(mailbox, "s" if is_secret else "b", (outbound,))
 
 

@@ -1,9 +1,10 @@
-"""To what the helpdesk connects where an admin has said so on the staff site: mail servers, token endpoints, alerts.
+"""To what the helpdesk connects where an admin has said so on the staff site: mail servers, token
+endpoints, alerts.
 
-With OUTGOING_HOSTS=public these reach public addresses alone. Looked at is the address that is connected to, after the
-name was looked up: a name that leads elsewhere the next time, or a redirect, gains nothing. Libraries make their
-connections in their own ways, and all of these raise Python's audit event for them (PEP 578). What settings name, the
-operator's own, is not looked at.
+With OUTGOING_HOSTS=public these reach public addresses alone. Looked at is the address that is
+connected to, after the name was looked up: a name that leads elsewhere the next time, or a
+redirect, gains nothing. Libraries make their connections in their own ways, and all of these raise
+Python's audit event for them (PEP 578). What settings name, the operator's own, is not looked at.
 """
 
 import ipaddress
@@ -30,8 +31,9 @@ class NotPublic(OSError):
 
 @contextmanager
 def named_by_an_admin() -> Iterator[list[NotPublic]]:
-    """What is connected to within it is limited by OUTGOING_HOSTS: sockets raise NotPublic. What was refused, for callers
-    whose library keeps it to itself. A thread that is started within it is not limited unless it takes over its context."""
+    """What is connected to within it is limited by OUTGOING_HOSTS: sockets raise NotPublic. What
+    was refused, for callers whose library keeps it to itself. A thread that is started within it is
+    not limited unless it takes over its context."""
     refused: list[NotPublic] = []
     if settings.OUTGOING_HOSTS == "any":
         yield refused
@@ -45,8 +47,9 @@ def named_by_an_admin() -> Iterator[list[NotPublic]]:
 
 
 def is_public(address: str) -> bool:
-    """Whether that IP address is one of the internet's: not this machine's, a private network's (RFC 1918, 4193), a
-    carrier's (RFC 6598), a link's (where clouds keep their metadata), a group's, or one of these in IPv6's clothes."""
+    """Whether that IP address is one of the internet's: not this machine's, a private network's
+    (RFC 1918, 4193), a carrier's (RFC 6598), a link's (where clouds keep their metadata), a
+    group's, or one of these in IPv6's clothes."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -59,7 +62,9 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
+    return ip.is_global and not (
+        ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback
+    )
 
 
 def _watch() -> None:
@@ -74,7 +79,8 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
     if event not in _SENDS or (refused := _refused.get()) is None:
         return
     address = args[1]
-    # Names, and paths of this machine's sockets, are no addresses: what they lead to cannot be told here.
+    # Names, and paths of this machine's sockets, are no addresses: what they lead to cannot be told
+    # here.
     host = str(address[0] if isinstance(address, tuple) and address else address)
     if address is None or is_public(host):
         return

@@ -1,7 +1,8 @@
-"""Asks the DNS, for what proves a sender: with a deadline, a cache, and no more patience than mail has.
+"""Asks the DNS, for what proves a sender: with a deadline, a cache, and no more patience than mail
+has.
 
-An answer is what is there, NOTHING where the DNS says that nothing is, or Away where it could not be asked: a fault of
-the network is never taken for an answer.
+An answer is what is there, NOTHING where the DNS says that nothing is, or Away where it could not
+be asked: a fault of the network is never taken for an answer.
 """
 
 import logging
@@ -18,14 +19,20 @@ import dns.rdatatype
 import dns.resolver
 from django.conf import settings
 
-from inbound.reading.proof import owner
+from inbound.reading.proofs.dmarc import owner
 
 log = logging.getLogger(__name__)
 
 MAX_RECORD = 4096  # bytes; a longer one is cut off, and then is no policy and no key
-LONGEST, NOTHING_FOR = 3600.0, 300.0  # seconds for which an answer, and that there is none, are kept
+LONGEST, NOTHING_FOR = (
+    3600.0,
+    300.0,
+)  # seconds for which an answer, and that there is none, are kept
 MOST = 20_000
-AWAY_AFTER, AWAY_FOR = 5, 15.0  # so many names in a row without an answer: nobody asks it for so many seconds
+AWAY_AFTER, AWAY_FOR = (
+    5,
+    15.0,
+)  # so many names in a row without an answer: nobody asks it for so many seconds
 ROOT_SECONDS = 0.5
 SILENT_AFTER, SILENT_FOR = 3, 60.0  # as much for one owner's names
 
@@ -44,7 +51,9 @@ class _Health:
 
 
 _kept: dict[tuple[str, str], tuple[float, Answer]] = {}
-_silent: dict[str, tuple[int, float]] = {}  # by owner: how often in a row, and until when nobody asks
+_silent: dict[
+    str, tuple[int, float]
+] = {}  # by owner: how often in a row, and until when nobody asks
 _answered: dict[str, float] = {}
 _lock = threading.Lock()
 _health = _Health()
@@ -53,7 +62,8 @@ _deadline: ContextVar[float] = ContextVar("_deadline", default=0.0)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Everything that is asked inside is answered by then, or Away. Threads take it along with their context."""
+    """Everything that is asked inside is answered by then, or Away. Threads take it along with
+    their context."""
     before = _deadline.set(time.monotonic() + seconds)
     try:
         yield
@@ -87,8 +97,9 @@ def ask(name: str, kind: str) -> Answer:
 
 
 def _count_away(whose: str) -> None:
-    """An owner whose names never answer is not waited for again for a while; one of whom another name has answered is.
-    Several in a row may be one stranger's broken domains: the root tells whether it is the DNS that is away."""
+    """An owner whose names never answer is not waited for again for a while; one of whom another
+    name has answered is. Several in a row may be one stranger's broken domains: the root tells
+    whether it is the DNS that is away."""
     with _lock:
         if len(_silent) + len(_answered) >= MOST:
             _silent.clear()
@@ -118,8 +129,16 @@ def forget() -> None:
 def ask_dns(name: str, kind: str, seconds: float) -> tuple[Answer, float]:
     """The real one: the answer, and for how many seconds it holds. Raises Away."""
     try:
-        found = _resolver().resolve(dns.name.from_text(name or "."), kind, lifetime=seconds, raise_on_no_answer=False)
-    except (dns.resolver.NXDOMAIN, dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, UnicodeError):
+        found = _resolver().resolve(
+            dns.name.from_text(name or "."), kind, lifetime=seconds, raise_on_no_answer=False
+        )
+    except (
+        dns.resolver.NXDOMAIN,
+        dns.name.LabelTooLong,
+        dns.name.EmptyLabel,
+        dns.name.NameTooLong,
+        UnicodeError,
+    ):
         return [], NOTHING_FOR
     except (dns.exception.DNSException, OSError) as error:
         raise Away(f"{name}: {type(error).__name__}") from None

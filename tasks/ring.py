@@ -14,9 +14,11 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-SILENT_SECONDS = 5.0  # after a broker's fault, so that each caller does not wait for its own time-out
+# after a broker's fault, so that each caller does not wait for its own time-out
+SILENT_SECONDS = 5.0
 _lock = threading.Lock()
 _silent_until = 0.0
+_away = False
 
 
 def ring(task: str, pk: int) -> None:
@@ -25,7 +27,7 @@ def ring(task: str, pk: int) -> None:
 
 
 def _send(task: str, pk: int) -> None:
-    global _silent_until
+    global _silent_until, _away
     if not settings.CAN_RING or time.monotonic() < _silent_until:
         return
     try:
@@ -33,4 +35,15 @@ def _send(task: str, pk: int) -> None:
     except Exception as error:  # whatever the broker's client raises: the row is the queue
         with _lock:
             _silent_until = time.monotonic() + SILENT_SECONDS
-        log.warning("the broker does not answer (%s); the sweep will find what is due", type(error).__name__)
+            first, _away = not _away, True
+        if first:
+            log.warning(
+                "the broker does not answer (%s); the sweep will find what is due",
+                type(error).__name__,
+            )
+        return
+    if _away:
+        with _lock:
+            first, _away = _away, False
+        if first:
+            log.warning("the broker answers again")

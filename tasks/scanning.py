@@ -1,4 +1,5 @@
-"""Files that nobody has scanned yet: those of mail, and what was written while the virus scanner was away."""
+"""Files that nobody has scanned yet: those of mail, and what was written while the virus scanner
+was away."""
 
 import logging
 import time
@@ -8,20 +9,20 @@ from celery import shared_task
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from helpdesk import scanner
 from helpdesk.actions.scanning import scanned
+from helpdesk.files import scanner
 from helpdesk.models import Attachment
-from inbound.store import TEMPORARY
-from tasks.ring import ring
+from tasks import sweeping
 from tasks.watchdog import limit, watched
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)  # longer than one scan may take; a file whose scan fails waits at least so long
-LATE = timedelta(seconds=1)
+LEASE = timedelta(
+    seconds=60
+)  # longer than one scan may take; a file whose scan fails waits at least so long
 LONGEST_PAUSE = timedelta(hours=1)
-SWEEP_ROWS = 100
-SILENT_SECONDS = 10.0  # after a fault of the scanner's, so that files don't wait for its time-out one after the other
+# after a fault of the scanner's, so that files don't wait for its time-out one after the other
+SILENT_SECONDS = 10.0
 _silent_until = 0.0
 
 
@@ -60,15 +61,7 @@ def sweep() -> int:
     """Rings for files that have been due for a moment; how many it rang for."""
     if not scanner.is_on() or time.monotonic() < _silent_until:
         return 0
-    try:
-        late = _waiting().filter(scan_due_at__lt=timezone.now() - LATE).order_by("scan_due_at")
-        pks = list(late.values_list("pk", flat=True)[:SWEEP_ROWS])
-    except TEMPORARY as error:
-        log.warning("cannot look for what is due: %s", type(error).__name__)
-        return 0
-    for pk in pks:
-        ring("tasks.scanning.scan", pk)
-    return len(pks)
+    return sweeping.sweep(_waiting(), "tasks.scanning.scan", due="scan_due_at")
 
 
 def _waiting() -> QuerySet[Attachment]:

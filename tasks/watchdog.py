@@ -1,8 +1,9 @@
-"""What this process is working on: a worker that sits on a row past its lease is seen, named and ended.
+"""What this process is working on: a worker that sits on a row past its lease is seen, named and
+ended.
 
-By then another worker may have the row; this one would never come back for anything else. `serve` ends itself, so
-that whoever supervises it starts it again; a process of Celery's pool is killed by its parent (`limit`). The row
-counts the attempt, and is given up after a few of them.
+By then another worker may have the row; this one would never come back for anything else. `serve`
+ends itself, so that whoever supervises it starts it again; a process of Celery's pool is killed by
+its parent (`limit`). The row counts the attempt, and is given up after a few of them.
 """
 
 import functools
@@ -20,7 +21,7 @@ from django.core.cache import cache
 
 log = logging.getLogger(__name__)
 
-# After the lease: SQLite makes a writer wait 30 s for another, at the claim and at the end.
+# After the lease: SQLite makes a writer wait 30 s for another, at the beginning and at the end.
 MARGIN = timedelta(seconds=60)
 LOOK_SECONDS = 1.0
 SEEN = "stuck"  # in the cache: name → when it was begun, and when it was last seen
@@ -53,12 +54,15 @@ _watcher: threading.Thread | None = None
 
 
 def limit(lease: timedelta) -> int:
-    """For a task's `time_limit`, seconds: Celery kills the process that takes longer, and starts another."""
+    """For a task's `time_limit`, seconds: Celery kills the process that takes longer, and starts
+    another."""
     return int((lease + MARGIN).total_seconds())
 
 
-def watched(what: str, lease: timedelta) -> Callable[[Callable[[int], None]], Callable[[int], None]]:
-    """Around a task that claims the row it is called for."""
+def watched(
+    what: str, lease: timedelta
+) -> Callable[[Callable[[int], None]], Callable[[int], None]]:
+    """Around a task that leases the row it is called for."""
 
     def around(work: Callable[[int], None]) -> Callable[[int], None]:
         @functools.wraps(work)
@@ -79,10 +83,15 @@ def overdue(margin: timedelta = timedelta(0)) -> list[Held]:
 
 
 def seen() -> list[str]:
-    """What all processes that share the cache have seen a moment ago: "inbound mail 17 for 42 s"."""
+    """What all processes that share the cache have seen a moment ago: "inbound mail 17 for 42
+    s"."""
     fresh = time.time() - SEEN_SECONDS
     found: dict[str, tuple[float, float]] = cache.get(SEEN) or {}
-    return [f"{name} for {at - since:.0f} s" for name, (since, at) in sorted(found.items()) if at > fresh]
+    return [
+        f"{name} for {at - since:.0f} s"
+        for name, (since, at) in sorted(found.items())
+        if at > fresh
+    ]
 
 
 @contextmanager
@@ -117,12 +126,13 @@ def _watch() -> None:
 def _show(found: list[Held]) -> None:
     """Two processes that write at once lose one's words until it writes again."""
     now = time.time()
-    try:
-        others = {name: times for name, times in (cache.get(SEEN) or {}).items() if times[1] > now - SEEN_SECONDS}
-        ours = {held.name: (now - held.seconds, now) for held in found}
-        cache.set(SEEN, others | ours, timeout=SEEN_SECONDS)
-    except Exception as error:  # whatever the cache's client raises: it is in the log
-        log.warning("the cache does not answer (%s)", type(error).__name__)
+    others = {
+        name: times
+        for name, times in (cache.get(SEEN) or {}).items()
+        if times[1] > now - SEEN_SECONDS
+    }
+    ours = {held.name: (now - held.seconds, now) for held in found}
+    cache.set(SEEN, others | ours, timeout=SEEN_SECONDS)
 
 
 def _stack(thread: threading.Thread) -> str:

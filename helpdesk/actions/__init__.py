@@ -1,4 +1,5 @@
-"""The only way to write: each action is row, event and notification in one transaction, with its `actor`."""
+"""The only way to write: each action is row, event and notification in one transaction, with its
+`actor`."""
 
 from helpdesk.actions.accounts import (
     ask_for_new_address,
@@ -6,14 +7,13 @@ from helpdesk.actions.accounts import (
     send_password_link,
     set_password,
 )
+from helpdesk.actions.answering import mentioned_in, note, reply, take_back
 from helpdesk.actions.assigning import assign
-from helpdesk.actions.commenting import came_again, customer_comment, hold, mentioned_in, note, reply, take_back
-from helpdesk.actions.common import Conflict, Refused, changing, record, take_turns
-from helpdesk.actions.content import Content, File
+from helpdesk.actions.commenting import archived_answer, came_again, customer_comment, hold
+from helpdesk.actions.common import changing, take_turns
+from helpdesk.actions.content import Content
 from helpdesk.actions.editing import (
-    delete_comment,
     delete_ticket,
-    edit_comment,
     rate,
     read_custom,
     set_custom,
@@ -22,10 +22,11 @@ from helpdesk.actions.editing import (
     set_tags,
     withdraw,
 )
+from helpdesk.actions.editing_comments import delete_comment, edit_comment
 from helpdesk.actions.guests import confirm_request
 from helpdesk.actions.holding import admit, admit_as, detach, mark_spam, not_spam, reject, trust
 from helpdesk.actions.moving import set_category, set_priority, set_status, set_team
-from helpdesk.actions.opening import open_ticket
+from helpdesk.actions.opening import NewTicket, open_ticket
 from helpdesk.actions.people import (
     add_participant,
     choose_mail,
@@ -37,17 +38,27 @@ from helpdesk.actions.people import (
     remove_participant,
     set_away,
 )
-from helpdesk.actions.registering import ask_to_register, follow_link, register, verified, waits_for_link
+from helpdesk.actions.registering import (
+    ask_to_register,
+    follow_link,
+    register,
+    verified,
+    waits_for_link,
+)
 from helpdesk.actions.watching import unwatch, watch
+from helpdesk.files.handed_over import File
+from helpdesk.refused import Conflict, Refused
 
 __all__ = [
     "Conflict",
     "Content",
     "File",
+    "NewTicket",
     "Refused",
     "add_participant",
     "admit",
     "admit_as",
+    "archived_answer",
     "ask_for_new_address",
     "ask_to_register",
     "assign",
@@ -75,7 +86,6 @@ __all__ = [
     "person_for",
     "rate",
     "read_custom",
-    "record",
     "register",
     "reject",
     "remove_participant",

@@ -2,18 +2,23 @@
 
 from django.utils import timezone
 
-from helpdesk import access, notify
-from helpdesk.actions.common import Refused, changing, record
+from helpdesk import access
+from helpdesk.actions.common import changing
+from helpdesk.history import record
 from helpdesk.models import Assignment, Person, Ticket
+from helpdesk.outbound import notify
+from helpdesk.refused import Refused
 from helpdesk.sla import clocks
 
 
-def assign(ticket: Ticket, assignee: Person | None, *, actor: Person | None, version: int | None = None) -> bool:
-    """Gives the ticket to an agent, or (None) back to the queue; False where it was so already. Refused where it is not
-    the actor's to give, or not to them: see `access.assignable`.
+def assign(
+    ticket: Ticket, assignee: Person | None, *, actor: Person | None, version: int | None = None
+) -> bool:
+    """Gives the ticket to an agent, or (None) back to the queue; False where it was so already.
+    Refused where it is not the actor's to give, or not to them: see `access.assignable`.
 
-    An open ticket becomes assigned; one that is taken away from its agent becomes open again. The new
-    assignee is told by mail, unless they took it themselves.
+    An open ticket becomes assigned; one that is taken away from its agent becomes open again. The
+    new assignee is told by mail, unless they took it themselves.
     """
     if assignee is not None and not assignee.is_staff:
         raise Refused(f"{assignee} is not an agent.", "assigned_to")
@@ -22,17 +27,25 @@ def assign(ticket: Ticket, assignee: Person | None, *, actor: Person | None, ver
     with changing(ticket, version=version) as current:
         if current.assignee_id == (assignee.pk if assignee else None):
             return False
-        if assignee and actor and not access.assignable(actor, current).filter(pk=assignee.pk).exists():
+        if (
+            assignee
+            and actor
+            and not access.assignable(actor, current).filter(pk=assignee.pk).exists()
+        ):
             raise Refused(
-                f"{assignee} is in none of your teams and not in the ticket's; an admin assigns to anyone.",
-                "assigned_to", is_permission=True,
-            )  # fmt: skip
+                f"{assignee} is in none of your teams and not in the ticket's; an admin assigns to "
+                "anyone.",
+                "assigned_to",
+                is_permission=True,
+            )
         before = current.assignee
         current.assignee = assignee
         record(
-            current, "assigned" if assignee else "unassigned", actor,
+            current,
+            "assigned" if assignee else "unassigned",
+            actor,
             **{"from": str(before) if before else "", "to": str(assignee) if assignee else ""},
-        )  # fmt: skip
+        )
         was = current.status
         if assignee and current.status == Ticket.Status.OPEN:
             current.status = Ticket.Status.ASSIGNED
@@ -52,5 +65,9 @@ def held_by(ticket: Ticket, actor: Person | None) -> None:
     Assignment.objects.filter(ticket=ticket, is_active=True).update(is_active=False, ended_at=now)
     if ticket.assignee_id or ticket.team_id:
         Assignment.objects.create(
-            ticket=ticket, team_id=ticket.team_id, person_id=ticket.assignee_id, by=actor, started_at=now
+            ticket=ticket,
+            team_id=ticket.team_id,
+            person_id=ticket.assignee_id,
+            by=actor,
+            started_at=now,
         )

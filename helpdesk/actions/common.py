@@ -1,4 +1,4 @@
-"""What every action needs: the ticket's lock, its history, and the two ways to say no."""
+"""What every action needs: the ticket's lock."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,36 +9,22 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from helpdesk.models import Event, Person, Ticket
-
-
-class Refused(Exception):
-    """The change is not allowed; the message is for the person who asked. `is_permission`: it is not theirs to do,
-    whatever they send."""
-
-    def __init__(self, message: str, field: str = "", *, is_permission: bool = False) -> None:
-        super().__init__(message)
-        self.field = field
-        self.is_permission = is_permission
-
-
-class Conflict(Exception):
-    """Someone else changed the ticket since the caller read it. `current` is its state now."""
-
-    def __init__(self, current: Ticket) -> None:
-        super().__init__(f"This ticket has been changed by someone else (version {current.version}).")
-        self.current = current
+from helpdesk.models import Ticket
+from helpdesk.refused import Conflict
 
 
 @contextmanager
 def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
-    """The ticket, locked and read again, in a transaction; saved with a new version where it changed.
+    """The ticket, locked and read again, in a transaction; saved with a new version where it
+    changed.
 
     `version` is what the caller last saw: Conflict where it is no longer so. None applies to the
     current state. The caller's object is brought up to date.
     """
     with transaction.atomic():
-        rows = Ticket.objects.select_related("requester", "assignee", "mailbox__identity", "team", "category")
+        rows = Ticket.objects.select_related(
+            "requester", "assignee", "mailbox__identity", "team", "category"
+        )
         if connection.vendor == "postgresql":
             rows = rows.select_for_update(of=("self",), no_key=True)
         current = rows.get(pk=ticket.pk)
@@ -59,8 +45,8 @@ def changing(ticket: Ticket, *, version: int | None = None) -> Iterator[Ticket]:
 
 
 def take_turns(keys: Iterable[str]) -> None:
-    """Inside a transaction: nobody else who names one of these keys goes on meanwhile. SQLite needs nothing: its
-    transactions that write are one after the other."""
+    """Inside a transaction: nobody else who names one of these keys goes on meanwhile. SQLite needs
+    nothing: its transactions that write are one after the other."""
     if connection.vendor != "postgresql":
         return
     # One order for everybody, so that no two wait for each other.
@@ -80,20 +66,35 @@ def touch(current: Ticket) -> None:
     current.save(update_fields=["version", "activity_at"])
 
 
-def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Event:
-    return Event.objects.create(ticket=ticket, kind=kind, actor=actor, data=data)
-
-
 _FIELDS = (
-    "subject", "requester_id", "mailbox_id", "team_id", "assignee_id", "status", "priority", "is_spam", "follows_id",
-    "customer_waits_since", "resolved_at", "closed_at", "category_id", "custom", "guest_name",
-)  # fmt: skip
+    "subject",
+    "requester_id",
+    "mailbox_id",
+    "team_id",
+    "assignee_id",
+    "status",
+    "priority",
+    "is_spam",
+    "follows_id",
+    "customer_waits_since",
+    "resolved_at",
+    "closed_at",
+    "category_id",
+    "custom",
+    "guest_name",
+)
 _QUIET = {"customer_waits_since", "guest_name"}
 # What helpdesk.sla works out from the others.
 _FOLLOWING = (
-    "sla_policy_id", "first_response_due", "next_response_due", "resolution_due", "sla_due_at", "sla_check_at",
-    "is_breached", "first_responded_at",
-)  # fmt: skip
+    "sla_policy_id",
+    "first_response_due",
+    "next_response_due",
+    "resolution_due",
+    "sla_due_at",
+    "sla_check_at",
+    "is_breached",
+    "first_responded_at",
+)
 
 
 def _fields(ticket: Ticket) -> list[Any]:

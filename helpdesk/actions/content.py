@@ -7,23 +7,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from helpdesk import markdown, scanner, search
+from helpdesk import search
+from helpdesk.files import scanner
+from helpdesk.files.handed_over import File
 from helpdesk.models import Attachment, Comment, Person, Ticket
+from helpdesk.outbound import markdown
 from inbound.models import InboundMail
 from tasks.ring import ring
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that is in the storage already, under `stored`."""
-
-    stored: str
-    name: str
-    content_type: str
-    size: int
-    content_id: str = ""
-    is_inline: bool = False
-    is_scanned: bool = False  # before it was put there
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +31,8 @@ class Content:
 
 
 def from_markdown(content: Content) -> Content:
-    """The same with its HTML. A picture that the text shows by its file name is shown in its place."""
+    """The same with its HTML. A picture that the text shows by its file name is shown in its
+    place."""
     files = tuple(
         replace(file, is_inline=True, content_id=f"{secrets.token_hex(12)}@helpdesk")
         if file.content_type.startswith("image/") and markdown.shows(content.text, file.name)
@@ -49,29 +40,51 @@ def from_markdown(content: Content) -> Content:
         for file in content.files
     )
     images = {file.name: file.content_id for file in files if file.is_inline}
-    return replace(content, files=files, html=content.html or markdown.to_html(content.text, images))
+    return replace(
+        content, files=files, html=content.html or markdown.to_html(content.text, images)
+    )
 
 
 def write_comment(
-    ticket: Ticket, author: Person | None, content: Content, *, visibility: str, via: str, held_reason: str = ""
+    ticket: Ticket,
+    author: Person | None,
+    content: Content,
+    *,
+    visibility: str,
+    via: str,
+    held_reason: str = "",
 ) -> Comment:
     """The comment's row, its attachments' rows and its place in the search index."""
     comment = Comment(
-        ticket=ticket, author=author, mail=content.mail, visibility=visibility, via=via, text=content.text,
-        html=content.html, quoted_text=content.quoted_text, quoted_html=content.quoted_html,
-        is_automatic=content.is_automatic, held_reason=held_reason,
-    )  # fmt: skip
+        ticket=ticket,
+        author=author,
+        mail=content.mail,
+        visibility=visibility,
+        via=via,
+        text=content.text,
+        html=content.html,
+        quoted_text=content.quoted_text,
+        quoted_html=content.quoted_html,
+        is_automatic=content.is_automatic,
+        held_reason=held_reason,
+    )
     if content.created_at:
         comment.created_at = content.created_at
     comment.save(force_insert=True)
     if content.files:
         rows = Attachment.objects.bulk_create(
             Attachment(
-                comment=comment, file=file.stored, name=file.name, content_type=file.content_type, size=file.size,
-                content_id=file.content_id, is_inline=file.is_inline, **_scan(file),
+                comment=comment,
+                file=file.stored,
+                name=file.name,
+                content_type=file.content_type,
+                size=file.size,
+                content_id=file.content_id,
+                is_inline=file.is_inline,
+                **_scan(file),
             )
             for file in content.files
-        )  # fmt: skip
+        )
         for row in rows:
             if row.scan == Attachment.Scan.WAITING:
                 ring("tasks.scanning.scan", row.pk)

@@ -9,4 +9,6 @@ from helpdesk.models import SLAClock, Ticket
 def work_out_again() -> int:
     """Every unsolved ticket that has clocks is looked at again by the sweep; how many there are."""
     clocks = SLAClock.objects.filter(ticket=OuterRef("pk"))
-    return Ticket.objects.filter(Exists(clocks), is_unsolved__in=[True]).update(sla_check_at=timezone.now())
+    return Ticket.objects.filter(Exists(clocks), is_unsolved__in=[True]).update(
+        sla_check_at=timezone.now()
+    )

@@ -1,20 +1,30 @@
-"""What is changed or taken away afterwards: a ticket's words and fields, a comment, the whole ticket."""
+"""What is changed or taken away afterwards: a ticket's words and fields, and the whole
+ticket."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
 from helpdesk import search
-from helpdesk.actions.common import Refused, changing, record, touch
-from helpdesk.actions.content import Content, from_markdown
-from helpdesk.models import Attachment, Comment, CustomField, Event, OutboundMail, Person, Rating, Tag, Ticket
+from helpdesk.actions.common import changing, touch
+from helpdesk.actions.editing_comments import delete_files, rewrite
+from helpdesk.history import record
+from helpdesk.models import (
+    Attachment,
+    Comment,
+    CustomField,
+    Event,
+    OutboundMail,
+    Person,
+    Rating,
+    Tag,
+    Ticket,
+)
+from helpdesk.refused import Refused
 from helpdesk.sla import clocks
 
-EDITABLE_FOR = timedelta(minutes=15)
 MAX_TAGS = 30
 
 
@@ -43,7 +53,7 @@ def set_description(ticket: Ticket, text: str, *, actor: Person) -> bool:
             raise Refused("What came by mail is never changed.", "description")
         if first.author_id != actor.pk:
             raise Refused("Only its author changes the description.", "description")
-        _rewrite(first, text, actor)
+        rewrite(first, text, actor)
         touch(current)
     return True
 
@@ -63,12 +73,17 @@ def set_tags(ticket: Ticket, names: Iterable[str], *, actor: Person) -> bool:
     return True
 
 
-def set_custom(ticket: Ticket, values: Mapping[str, Any], *, actor: Person, version: int | None = None) -> bool:
-    """The custom fields that `values` names; the others stay. Refused names the field that is wrong."""
+def set_custom(
+    ticket: Ticket, values: Mapping[str, Any], *, actor: Person, version: int | None = None
+) -> bool:
+    """The custom fields that `values` names; the others stay. Refused names the field that is
+    wrong."""
     with changing(ticket, version=version) as current:
         _by_owner_while_open(current, actor)
         read = read_custom(values, for_customer=not actor.is_staff)
-        after = {name: value for name, value in {**current.custom, **read}.items() if value is not None}
+        after = {
+            name: value for name, value in {**current.custom, **read}.items() if value is not None
+        }
         if after == current.custom:
             return False
         changed = sorted(name for name in read if current.custom.get(name) != after.get(name))
@@ -77,9 +92,15 @@ def set_custom(ticket: Ticket, values: Mapping[str, Any], *, actor: Person, vers
     return True
 
 
-def read_custom(values: Mapping[str, Any], *, for_customer: bool, complete: bool = False) -> dict[str, Any]:
+def read_custom(
+    values: Mapping[str, Any], *, for_customer: bool, complete: bool = False
+) -> dict[str, Any]:
     """Checked values of custom fields. With `complete`, those that are required must be there."""
-    fields = {field.slug: field for field in CustomField.objects.all() if field.for_customers or not for_customer}
+    fields = {
+        field.slug: field
+        for field in CustomField.objects.all()
+        if field.for_customers or not for_customer
+    }
     read: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
@@ -95,29 +116,6 @@ def read_custom(values: Mapping[str, Any], *, for_customer: bool, complete: bool
     return read
 
 
-def edit_comment(comment: Comment, text: str, *, actor: Person) -> None:
-    """An author changes their own message of the API or the portal, for 15 minutes."""
-    text = text.replace("\r\n", "\n").strip()
-    if not text:
-        raise Refused("Write something first.", "body")
-    with changing(comment.ticket):
-        _own_and_fresh(comment, actor)
-        _rewrite(comment, text, actor)
-
-
-def delete_comment(comment: Comment, *, actor: Person) -> None:
-    """An author takes their own message back for 15 minutes; an admin deletes any but the first."""
-    with changing(comment.ticket) as current:
-        if not actor.is_superuser:
-            _own_and_fresh(comment, actor)
-        first = current.comments.order_by("created_at", "id").first()
-        if first is not None and first.pk == comment.pk:
-            raise Refused("This is what opened the ticket; delete or withdraw the ticket instead.")
-        record(current, "comment-deleted", actor, author=str(comment.author))
-        _delete_files(Attachment.objects.filter(comment=comment))
-        comment.delete()
-
-
 def withdraw(ticket: Ticket, *, actor: Person, version: int | None = None) -> None:
     """The owner does not need it any more: it is closed."""
     with changing(ticket, version=version) as current:
@@ -125,19 +123,21 @@ def withdraw(ticket: Ticket, *, actor: Person, version: int | None = None) -> No
             raise Refused("Only who opened the ticket withdraws it.")
         if current.status == Ticket.Status.CLOSED:
             return
-        record(current, "status", actor, **{"from": current.status, "to": "closed", "why": "withdrawn"})
+        record(
+            current, "status", actor, **{"from": current.status, "to": "closed", "why": "withdrawn"}
+        )
         current.status, current.closed_at = Ticket.Status.CLOSED, timezone.now()
         current.customer_waits_since = None
         clocks.moved(current, timezone.now())
 
 
 def delete_ticket(ticket: Ticket, *, actor: Person, version: int | None = None) -> None:
-    """For good, with its comments and files. The rows of the mail it came from stay, so that the same mail
-    fetched again is a duplicate and not a new ticket."""
+    """For good, with its comments and files. The rows of the mail it came from stay, so that the
+    same mail fetched again is a duplicate and not a new ticket."""
     if not actor.is_superuser:
         raise Refused("Only an admin deletes tickets.")
     with changing(ticket, version=version) as current:
-        _delete_files(Attachment.objects.filter(comment__ticket=current))
+        delete_files(Attachment.objects.filter(comment__ticket=current))
         OutboundMail.objects.filter(ticket=ticket).delete()
         Event.objects.filter(ticket=ticket).delete()
         Comment.objects.filter(ticket=ticket).delete()
@@ -150,8 +150,14 @@ def rate(ticket: Ticket, score: int, words: str, *, actor: Person) -> None:
         raise Refused("The rating must be from 1 to 5.", "score")
     with transaction.atomic():
         Rating.objects.update_or_create(
-            ticket=ticket, defaults={"person": actor, "score": score, "words": words[:2000], "created_at": timezone.now()}
-        )  # fmt: skip
+            ticket=ticket,
+            defaults={
+                "person": actor,
+                "score": score,
+                "words": words[:2000],
+                "created_at": timezone.now(),
+            },
+        )
         record(ticket, "rated", actor, score=score)
 
 
@@ -162,34 +168,3 @@ def _by_owner_while_open(ticket: Ticket, actor: Person) -> None:
         raise Refused("Only who opened the ticket changes it.", is_permission=True)
     if ticket.status != Ticket.Status.OPEN:
         raise Refused("It is being worked on already: add a comment instead.", "status")
-
-
-def _own_and_fresh(comment: Comment, actor: Person) -> None:
-    if comment.mail_id or comment.via == Comment.Via.EMAIL:
-        raise Refused("What came by mail is never changed.")
-    if comment.author_id != actor.pk:
-        raise Refused("Only its author changes a comment.")
-    if timezone.now() - comment.created_at > EDITABLE_FOR:
-        raise Refused("A comment can be changed for 15 minutes.")
-    left = OutboundMail.objects.filter(comment=comment, kind="reply").exclude(state=OutboundMail.State.CANCELLED)
-    if left.exists():
-        raise Refused("It has been mailed to the customer already.")
-
-
-def _rewrite(comment: Comment, text: str, actor: Person) -> None:
-    comment.text, comment.edited_at = text, timezone.now()
-    if actor.is_staff:
-        comment.html = from_markdown(Content(text=text)).html
-    comment.save(update_fields=["text", "html", "edited_at"])
-    search.move(comment, comment.ticket)
-    record(comment.ticket, "comment-edited", actor, comment=comment.pk)
-
-
-def _delete_files(rows: Any) -> None:
-    names = list(rows.values_list("file", flat=True))
-
-    def delete() -> None:
-        for name in names:
-            default_storage.delete(name)
-
-    transaction.on_commit(delete, robust=True)

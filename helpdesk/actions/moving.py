@@ -2,16 +2,18 @@
 
 from django.utils import timezone
 
-from helpdesk import notify
 from helpdesk.actions.assigning import held_by
-from helpdesk.actions.common import Refused, changing, record
+from helpdesk.actions.common import changing
+from helpdesk.history import record
 from helpdesk.models import Category, Person, Team, Ticket
+from helpdesk.outbound import notify
+from helpdesk.refused import Refused
 from helpdesk.sla import clocks
 from tasks.ring import ring
 
 S = Ticket.Status
-# From where to where. `open` and `assigned` are one place for the mover: which one it is follows from
-# whether somebody is assigned.
+# From where to where. `open` and `assigned` are one place for the mover: which one it is follows
+# from whether somebody is assigned.
 MOVES: dict[str, set[str]] = {
     S.OPEN: {S.ASSIGNED, S.CLOSED},
     S.ASSIGNED: {S.OPEN, S.PENDING, S.RESOLVED, S.CLOSED},
@@ -26,11 +28,17 @@ def reopened_status(ticket: Ticket) -> str:
 
 
 def set_status(
-    ticket: Ticket, status: str, *, actor: Person | None, version: int | None = None, tell: bool = True
+    ticket: Ticket,
+    status: str,
+    *,
+    actor: Person | None,
+    version: int | None = None,
+    tell: bool = True,
 ) -> bool:
     """Moves the ticket; False where it stands there already. Refused says which moves there are.
 
-    The customer is told that it is resolved, unless `tell` is off (an answer that says so goes out with it).
+    The customer is told that it is resolved, unless `tell` is off (an answer that says so goes out
+    with it).
     """
     if status not in S.values:
         raise Refused(f"There is no status {status!r}. There are: {', '.join(S.values)}.", "status")
@@ -60,26 +68,33 @@ def set_status(
     return True
 
 
-def set_priority(ticket: Ticket, priority: int, *, actor: Person | None, version: int | None = None) -> bool:
+def set_priority(
+    ticket: Ticket, priority: int, *, actor: Person | None, version: int | None = None
+) -> bool:
     if priority not in Ticket.Priority.values:
         raise Refused("The priority must be low, normal, high or urgent.", "priority")
     if actor is not None and not actor.is_staff:
         # It decides by when we answer.
         raise Refused(
-            "The priority is chosen when the ticket is opened; after that only staff change it.", "priority",
+            "The priority is chosen when the ticket is opened; after that only staff change it.",
+            "priority",
             is_permission=True,
-        )  # fmt: skip
+        )
     with changing(ticket, version=version) as current:
         if current.priority == priority:
             return False
         names = dict(Ticket.Priority.choices)
-        record(current, "priority", actor, **{"from": names[current.priority], "to": names[priority]})
+        record(
+            current, "priority", actor, **{"from": names[current.priority], "to": names[priority]}
+        )
         current.priority = priority
         clocks.reconsidered(current)
     return True
 
 
-def set_team(ticket: Ticket, team: Team | None, *, actor: Person | None, version: int | None = None) -> bool:
+def set_team(
+    ticket: Ticket, team: Team | None, *, actor: Person | None, version: int | None = None
+) -> bool:
     with changing(ticket, version=version) as current:
         if current.team_id == (team.pk if team else None):
             return False
@@ -99,7 +114,12 @@ def set_category(
     with changing(ticket, version=version) as current:
         if current.category_id == (category.pk if category else None):
             return False
-        record(current, "category", actor, **{"from": str(current.category or ""), "to": str(category or "")})
+        record(
+            current,
+            "category",
+            actor,
+            **{"from": str(current.category or ""), "to": str(category or "")},
+        )
         current.category = category
         if category and category.team_id and current.team_id is None:
             set_team(current, category.team, actor=actor)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
-from helpdesk.actions.common import record
+from helpdesk.history import record
 from helpdesk.models import OutboundMail, Person
 from tasks.ring import ring
 
@@ -13,13 +13,18 @@ State = OutboundMail.State
 
 
 def send_now(mails: Iterable[OutboundMail], *, actor: Person) -> int:
-    """Makes mail that failed, or that backs off after an error, due at once; how many. Its Message-ID stays."""
+    """Makes mail that failed, or that backs off after an error, due at once; how many. Its
+    Message-ID stays."""
     changed = 0
     for mail in mails:
         with transaction.atomic():
-            waiting = OutboundMail.objects.filter(pk=mail.pk, state__in=[State.QUEUED, State.FAILED]).exclude(error="")
+            waiting = OutboundMail.objects.filter(
+                pk=mail.pk, state__in=[State.QUEUED, State.FAILED]
+            ).exclude(error="")
             waiting = waiting.exclude(is_secret=True, sealed="")  # its words are gone
-            if waiting.update(state=State.QUEUED, next_attempt_at=timezone.now(), reason=""):
+            if waiting.update(
+                state=State.QUEUED, next_attempt_at=timezone.now(), due_at=timezone.now(), reason=""
+            ):
                 changed += 1
                 _record(mail, "mail-retried", actor)
                 ring("tasks.outbound.deliver", mail.pk)

@@ -1,7 +1,9 @@
-"""Support PINs: staff hand them out, and whoever enters one is the customer, as far as the agent may see.
+"""Support PINs: staff hand them out, and whoever enters one is the customer, as far as the agent
+may see.
 
-A PIN is one of 32**12: a billion tries at a thousand of them hit with less than 1 in 1,000,000, so guessing is limited by
-client alone, and locks nobody out. The customer is told by mail when one is issued and when it is used, and can end it: an agent could enter it themselves.
+A PIN is one of 32**12: a billion tries at a thousand of them hit with less than 1 in 1,000,000, so
+guessing is limited by client alone, and locks nobody out. The customer is told by mail when one is
+issued and when it is used, and can end it: an agent could enter it themselves.
 """
 
 import hashlib
@@ -16,10 +18,13 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from helpdesk import notify, people, throttle
-from helpdesk.actions.common import Refused, record
+from helpdesk import people, throttle
+from helpdesk.history import record
 from helpdesk.models import Person, SupportPin, Ticket
 from helpdesk.models.person import STAFF_ROLES
+from helpdesk.outbound import notify
+from helpdesk.refused import Refused
+from inbound.default_mailbox import default_mailbox
 from inbound.models import Mailbox
 
 VALID = timedelta(days=1)
@@ -29,22 +34,33 @@ PIN_LENGTH = 12
 END_SALT = "end a pin"
 
 
-def issue_pin(person: Person, *, actor: Person, ticket: Ticket | None = None, valid: timedelta = VALID) -> str:
-    """A new PIN for a customer, to be shown this once: XXXX-XXXX-XXXX. Earlier ones of theirs that nobody has used end.
-    `ticket` is where it was issued; its history says so."""
+def issue_pin(
+    person: Person, *, actor: Person, ticket: Ticket | None = None, valid: timedelta = VALID
+) -> str:
+    """A new PIN for a customer, to be shown this once: XXXX-XXXX-XXXX. Earlier ones of theirs that
+    nobody has used end. `ticket` is where it was issued; its history says so."""
     if not actor.is_staff:
         raise Refused("Only staff issue PINs.")
     if not may_have_pin(person):
-        raise Refused("A PIN signs in customers whose account is active, and nobody else.", "person")
-    mailbox = ticket.mailbox if ticket else Mailbox.objects.filter(is_active=True).order_by("pk").first()
+        raise Refused(
+            "A PIN signs in customers whose account is active, and nobody else.", "person"
+        )
+    mailbox = ticket.mailbox if ticket else default_mailbox()
     if mailbox is None:
         raise Refused("There is no mailbox to tell the customer from.")
     typed = "".join(secrets.choice(ALPHABET) for _ in range(PIN_LENGTH))
     with transaction.atomic():
         now = timezone.now()
-        SupportPin.objects.filter(person=person, used_at=None, revoked_at=None).update(revoked_at=now)
+        SupportPin.objects.filter(person=person, used_at=None, revoked_at=None).update(
+            revoked_at=now
+        )
         pin = SupportPin.objects.create(
-            person=person, pin_hmac=_hmac(typed), issued_by=actor, ticket=ticket, created_at=now, expires_at=now + valid
+            person=person,
+            pin_hmac=_hmac(typed),
+            issued_by=actor,
+            ticket=ticket,
+            created_at=now,
+            expires_at=now + valid,
         )
         notify.pin_issued(pin, mailbox, _end_link(pin))
         if ticket:
@@ -53,8 +69,8 @@ def issue_pin(person: Person, *, actor: Person, ticket: Ticket | None = None, va
 
 
 def take_pin(typed: str, *, client: str) -> Person:
-    """The customer whose PIN that is, as its issuer may see them (`let_in_by`); it is used up in the caller's
-    transaction, or in one of its own.
+    """The customer whose PIN that is, as its issuer may see them (`let_in_by`); it is used up in
+    the caller's transaction, or in one of its own.
 
     Refused in the same words whatever is wrong with it. Raises Throttled.
     """
@@ -64,10 +80,16 @@ def take_pin(typed: str, *, client: str) -> Person:
     if pin is not None and may_have_pin(pin.person):
         with transaction.atomic():
             now = timezone.now()
-            free = SupportPin.objects.filter(pk=pin.pk, used_at=None, revoked_at=None, expires_at__gt=now)
+            free = SupportPin.objects.filter(
+                pk=pin.pk, used_at=None, revoked_at=None, expires_at__gt=now
+            )
             if free.update(used_at=now, used_from=client[:100]):
                 pin.used_at = now
-                mailbox = pin.ticket.mailbox if pin.ticket else Mailbox.objects.order_by("-is_active", "pk")[0]
+                mailbox = (
+                    pin.ticket.mailbox
+                    if pin.ticket
+                    else Mailbox.objects.order_by("-is_active", "pk")[0]
+                )
                 notify.pin_used(pin, mailbox, _end_link(pin))
                 if pin.ticket:
                     record(pin.ticket, "pin-used", pin.person, issuer=str(pin.issued_by or ""))
@@ -80,22 +102,29 @@ def take_pin(typed: str, *, client: str) -> Person:
 def pin_to_end(token: str) -> SupportPin | None:
     """The PIN that a link in a mail about it ends; None for a link that is none of ours."""
     try:
-        return SupportPin.objects.select_related("person", "issued_by", "ticket").filter(
-            pk=signing.loads(token, salt=END_SALT)
-        ).first()  # fmt: skip
+        return (
+            SupportPin.objects.select_related("person", "issued_by", "ticket")
+            .filter(pk=signing.loads(token, salt=END_SALT))
+            .first()
+        )
     except signing.BadSignature:
         return None
 
 
 def end_pin(pin: SupportPin) -> None:
-    """Its customer does not want it: nobody signs in with it any more, and whoever has is signed out."""
+    """Its customer does not want it: nobody signs in with it any more, and whoever has is signed
+    out."""
     with transaction.atomic():
-        if SupportPin.objects.filter(pk=pin.pk, revoked_at=None).update(revoked_at=timezone.now()) and pin.ticket:
+        if (
+            SupportPin.objects.filter(pk=pin.pk, revoked_at=None).update(revoked_at=timezone.now())
+            and pin.ticket
+        ):
             record(pin.ticket, "pin-ended", pin.person, issuer=str(pin.issued_by or ""))
 
 
 def still_lets_in(pk: int) -> SupportPin | None:
-    """The PIN by which a session or a token came in; None once it was ended, or its issuer is of the staff no more."""
+    """The PIN by which a session or a token came in; None once it was ended, or its issuer is of
+    the staff no more."""
     return _by_staff().filter(pk=pk, revoked_at=None, used_at__isnull=False).first()
 
 
@@ -111,11 +140,18 @@ def _by_staff() -> QuerySet[SupportPin]:
 
 
 def may_have_pin(person: Person) -> bool:
-    """Active customers who can be told of it, and nobody who shares an address with staff or with ourselves."""
-    if not person.is_active or person.role != Person.Role.USER or not people.can_be_written_to(person):
+    """Active customers who can be told of it, and nobody who shares an address with staff or with
+    ourselves."""
+    if (
+        not person.is_active
+        or person.role != Person.Role.USER
+        or not people.can_be_written_to(person)
+    ):
         return False
     theirs = [person.email, *person.addresses.values_list("address", flat=True)]
-    staff = Person.objects.filter(Q(email__in=theirs) | Q(addresses__address__in=theirs), role__in=STAFF_ROLES)
+    staff = Person.objects.filter(
+        Q(email__in=theirs) | Q(addresses__address__in=theirs), role__in=STAFF_ROLES
+    )
     return not staff.exists() and not Mailbox.objects.filter(address__in=theirs).exists()
 
 
@@ -125,7 +161,9 @@ def normal_pin(typed: str) -> str:
 
 
 def _end_link(pin: SupportPin) -> str:
-    return settings.PUBLIC_URL + reverse("portal:end_pin", args=[signing.dumps(pin.pk, salt=END_SALT)])
+    return settings.PUBLIC_URL + reverse(
+        "portal:end_pin", args=[signing.dumps(pin.pk, salt=END_SALT)]
+    )
 
 
 def _hmac(typed: str) -> str:

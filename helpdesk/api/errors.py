@@ -1,4 +1,5 @@
-"""Every error in one shape: {"error": {"code", "field", "message"}}, with `errors` where several fields fail."""
+"""Every error in one shape: {"error": {"code", "field", "message"}}, with `errors` where several
+fields fail."""
 
 import functools
 import logging
@@ -13,7 +14,9 @@ from rest_framework.response import Response
 
 from helpdesk import throttle
 from helpdesk.actions import Conflict, Refused
-from helpdesk.downloads import NotGivenOut
+from helpdesk.api.serializers.tickets import TicketSerializer
+from helpdesk.edge.problems import problem
+from helpdesk.files.downloads import NotGivenOut
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +27,6 @@ NAMES = {
     404: "not_found",
     405: "method_not_allowed",
 }
-
-
-def problem(code: str, message: str, field: str | None = None) -> dict[str, Any]:
-    return {"code": code, "field": field, "message": message}
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -46,7 +45,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, exceptions.Throttled):
         return _throttled(int(error.wait or 1) + 1)
     if isinstance(error, SuspiciousOperation):  # more fields, files or bytes than Django reads
-        return Response({"error": problem("invalid", str(error) or "The request is too large.")}, status=400)
+        return Response(
+            {"error": problem("invalid", str(error) or "The request is too large.")}, status=400
+        )
     if isinstance(error, Http404 | ObjectDoesNotExist):  # it went while it was being changed
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -54,7 +55,11 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DatabaseError | InterfaceError | OSError):
         # Ours, and it passes: the client is to try again.
         log.exception("the API cannot answer")
-        body = {"error": problem("unavailable", "Something we depend on is down. Try again in a moment.")}
+        body = {
+            "error": problem(
+                "unavailable", "Something we depend on is down. Try again in a moment."
+            )
+        }
         return Response(body, status=503, headers={"Retry-After": "5"})
     if not isinstance(error, exceptions.APIException):
         return None
@@ -67,18 +72,20 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(detail, dict):  # simplejwt's
         message, code = str(detail.get("detail", detail)), str(detail.get("code", "invalid"))
     else:
-        message, code = str(detail), str(getattr(detail, "code", "") or NAMES.get(error.status_code, "error"))
+        message, code = (
+            str(detail),
+            str(getattr(detail, "code", "") or NAMES.get(error.status_code, "error")),
+        )
     return Response({"error": problem(code, message)}, status=error.status_code, headers=headers)
 
 
 def _conflict(error: Conflict, context: dict[str, Any]) -> Response:
-    from helpdesk.api.serializers import TicketSerializer
-
     current = TicketSerializer(error.current, context=context).data
     return Response(
         {"error": problem("conflict", str(error), "version"), "current": current},
-        status=status.HTTP_409_CONFLICT, headers={"ETag": f'"{error.current.version}"'},
-    )  # fmt: skip
+        status=status.HTTP_409_CONFLICT,
+        headers={"ETag": f'"{error.current.version}"'},
+    )
 
 
 def _throttled(seconds: int) -> Response:

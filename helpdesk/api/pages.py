@@ -36,5 +36,10 @@ class Pages(LimitOffsetPagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
-            OrderedDict(count=self.count, next=self.get_next_link(), previous=self.get_previous_link(), results=data)
+            OrderedDict(
+                count=self.count,
+                next=self.get_next_link(),
+                previous=self.get_previous_link(),
+                results=data,
+            )
         )

@@ -4,30 +4,51 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 
 class ProblemDetail(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="For programs: invalid, required, not_found, refused, conflict, throttled…")
-    field = serializers.CharField(allow_null=True, help_text="The field that is wrong, where it is one.")
+    code = serializers.CharField(
+        help_text="For programs: invalid, required, not_found, refused, conflict, throttled…"
+    )
+    field = serializers.CharField(
+        allow_null=True, help_text="The field that is wrong, where it is one."
+    )
     message = serializers.CharField(help_text="For people.")
 
 
 class Problem(serializers.Serializer[Any]):
     error = ProblemDetail()
-    errors = ProblemDetail(many=True, required=False, help_text="Every problem, where there are several.")
+    errors = ProblemDetail(
+        many=True, required=False, help_text="Every problem, where there are several."
+    )
 
 
-CURRENT = inline_serializer("Conflict", {"error": ProblemDetail(), "current": serializers.DictField()})
+CURRENT = inline_serializer(
+    "Conflict", {"error": ProblemDetail(), "current": serializers.DictField()}
+)
 SAYS = {
-    "400": "Something in the request is wrong.", "401": "Sign in first.", "403": "That is not yours to do.",
-    "404": "It isn't there, or isn't yours.", "405": "Not with this method.", "415": "Not in this format.",
-    "422": "This Idempotency-Key was used with another body.", "429": "Too many requests; see Retry-After.",
+    "400": "Something in the request is wrong.",
+    "401": "Sign in first.",
+    "403": "That is not yours to do.",
+    "404": "It isn't there, or isn't yours.",
+    "405": "Not with this method.",
+    "415": "Not in this format.",
+    "422": "This Idempotency-Key was used with another body.",
+    "429": "Too many requests; see Retry-After.",
     "503": "Something we depend on is down; try again.",
-}  # fmt: skip
+}
 KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and body give the first answer again."
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body give the first answer again.",
 )
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The version that you saw, in quotes."
@@ -54,9 +75,11 @@ class Schema(AutoSchema):
                 )
         if self.method in {"PUT", "PATCH", "DELETE"} and getattr(self.view, "is_versioned", False):
             bodies["409"] = self._get_response_for_code(
-                OpenApiResponse(CURRENT, "Someone else changed it; `current` is what it is now."), "409",
-                ["application/json"], direction,
-            )  # fmt: skip
+                OpenApiResponse(CURRENT, "Someone else changed it; `current` is what it is now."),
+                "409",
+                ["application/json"],
+                direction,
+            )
         return bodies
 
 
@@ -70,9 +93,11 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {
-            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
             "description": "`Authorization: Bearer <access>`; `JWT <access>` works as well.",
-        }  # fmt: skip
+        }
 
 
 class SessionScheme(OpenApiAuthenticationExtension):

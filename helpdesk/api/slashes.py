@@ -1,4 +1,5 @@
-"""Paths of the API work with and without their last slash: no redirect, which would lose a POST's body."""
+"""Paths of the API work with and without their last slash: no redirect, which would lose a POST's
+body."""
 
 from collections.abc import Callable
 
@@ -6,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
 
-def either_way(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def either_way(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     def middleware(request: HttpRequest) -> HttpResponse:
         path = request.path_info
         if not path.endswith("/") and not _resolves(path) and _resolves(path + "/"):

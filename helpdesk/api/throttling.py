@@ -1,14 +1,14 @@
-"""So many requests a minute: counted in the cache, which all processes share where it is Redis."""
+"""So many requests a minute: counted in the cache, which all processes share where it is Redis, and
+in the database while Redis is away."""
 
 import time
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from helpdesk.throttle import client_key
+from helpdesk.throttle import client_key, count_up
 
 
 class PerUser(BaseThrottle):
@@ -21,12 +21,7 @@ class PerUser(BaseThrottle):
         # Pages of ours, and clients: whoever is signed in counts alone.
         who = f"user:{user.pk}" if user and user.is_authenticated else client_key(client(request))
         minute = int(time.time()) // 60
-        key = f"throttle:{self.name}:{minute}:{who}"
-        cache.add(key, 0, timeout=90)
-        try:
-            return bool(cache.incr(key) <= self.limit())
-        except ValueError:  # it went out of the cache in between
-            return True
+        return count_up(f"throttle:{self.name}:{minute}:{who}", seconds=90) <= self.limit()
 
     def wait(self) -> float:
         return 60 - time.time() % 60

@@ -1,8 +1,9 @@
-"""Signing in with JSON Web Tokens: an access token for minutes, a refresh token for days, one family a sign-in.
+"""Signing in with JSON Web Tokens: an access token for minutes, a refresh token for days, one
+family a sign-in.
 
-A refresh token works once and gives the next one. One that turns up again ends its whole family, and so do
-signing out, a new password or address, another role, a switched-off account and the end of the support PIN that signed
-in: access tokens of that family too.
+A refresh token works once and gives the next one. One that turns up again ends its whole family,
+and so do signing out, a new password or address, another role, a switched-off account and the end
+of the support PIN that signed in: access tokens of that family too.
 """
 
 import hashlib
@@ -45,9 +46,9 @@ def refresh(token: str) -> dict[str, str]:
         raise InvalidToken("This token was used before. Sign in again.")
     pair, jti = _pair(family.person, family)
     # Of two that come at once one is the first; the other one is a use again.
-    taken = TokenFamily.objects.filter(pk=family.pk, current=str(read["jti"]), revoked_at=None).update(
-        current=jti, expires_at=timezone.now() + timedelta(days=settings.JWT_REFRESH_DAYS)
-    )
+    taken = TokenFamily.objects.filter(
+        pk=family.pk, current=str(read["jti"]), revoked_at=None
+    ).update(current=jti, expires_at=timezone.now() + timedelta(days=settings.JWT_REFRESH_DAYS))
     if not taken:
         end(family)
         raise InvalidToken("This token was used before. Sign in again.")
@@ -105,7 +106,11 @@ def _family(read: Any) -> TokenFamily:
         pk = uuid.UUID(str(read["family"]))
     except (KeyError, ValueError):
         raise InvalidToken("Token is invalid or expired") from None
-    family = TokenFamily.objects.select_related("person", "pin__issued_by").filter(pk=pk, revoked_at=None).first()
+    family = (
+        TokenFamily.objects.select_related("person", "pin__issued_by")
+        .filter(pk=pk, revoked_at=None)
+        .first()
+    )
     if family is None or (family.pin is not None and not pins.holds(family.pin)):
         raise InvalidToken("Token is invalid or expired")
     if not family.person.is_active or str(family.person_id) != str(read.get("user_id")):
@@ -117,5 +122,8 @@ def _family(read: Any) -> TokenFamily:
 
 
 def _stamp(person: Person) -> str:
-    """Changes with the password, the address and the role, so that tokens from before are worth nothing."""
-    return hmac.digest(settings.JWT_KEY.encode(), person.signs_in_as().encode(), hashlib.sha256).hex()[:24]
+    """Changes with the password, the address and the role, so that tokens from before are worth
+    nothing."""
+    return hmac.digest(
+        settings.JWT_KEY.encode(), person.signs_in_as().encode(), hashlib.sha256
+    ).hex()[:24]

@@ -3,38 +3,49 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from helpdesk.api import accounts, meta, tickets
+from helpdesk.api import (
+    attachments,
+    bulk,
+    comments,
+    meta,
+    passwords,
+    registering,
+    signing_in,
+    tickets,
+)
 from helpdesk.api.errors import get_only
 from helpdesk.api.legacy import agents, guests, profiles
 from helpdesk.health import health
 
-reset = accounts.Accounts.as_view
+reset = passwords.Accounts.as_view
 
 urlpatterns = [
-    path("api/send_otp/", accounts.SendOtp.as_view()),
-    path("api/verify_otp/", accounts.VerifyOtp.as_view()),
-    path("auth/users/", accounts.Register.as_view()),
-    path("auth/users/me/", accounts.Me.as_view()),
+    path("api/send_otp/", registering.SendOtp.as_view()),
+    path("api/verify_otp/", registering.VerifyOtp.as_view()),
+    path("auth/users/", registering.Register.as_view()),
+    path("auth/users/me/", signing_in.Me.as_view()),
     path("auth/users/reset_password/", reset({"post": "reset_password"})),
     path("auth/users/reset_password_confirm/", reset({"post": "reset_password_confirm"})),
-    path("auth/users/set_password/", accounts.ChangePassword.as_view()),
-    path("auth/jwt/create/", accounts.CreateToken.as_view()),
-    path("auth/jwt/refresh/", accounts.RefreshToken.as_view()),
-    path("auth/jwt/verify/", accounts.VerifyToken.as_view()),
-    path("auth/jwt/logout/", accounts.SignOut.as_view()),
-    path("signup/", accounts.SignUp.as_view()),
-    path("login/", accounts.Login.as_view()),
-    path("logout/", accounts.SignOut.as_view()),
-    path("api/users/login/", accounts.PinLogin.as_view()),
-    path("api/token/refresh/", accounts.RefreshToken.as_view()),
+    path("auth/users/set_password/", passwords.ChangePassword.as_view()),
+    path("auth/jwt/create/", signing_in.CreateToken.as_view()),
+    path("auth/jwt/refresh/", signing_in.RefreshToken.as_view()),
+    path("auth/jwt/verify/", signing_in.VerifyToken.as_view()),
+    path("auth/jwt/logout/", signing_in.SignOut.as_view()),
+    path("signup/", registering.SignUp.as_view()),
+    path("login/", signing_in.Login.as_view()),
+    path("logout/", signing_in.SignOut.as_view()),
+    path("api/users/login/", signing_in.PinLogin.as_view()),
+    path("api/token/refresh/", signing_in.RefreshToken.as_view()),
     path("api/tickets/", tickets.TicketList.as_view()),
-    path("api/tickets/bulk/", tickets.Bulk.as_view()),
+    path("api/tickets/bulk/", bulk.Bulk.as_view()),
     path("api/tickets/<key:pk>/", tickets.TicketDetail.as_view()),
-    path("api/tickets/<key:pk>/comments/", tickets.CommentList.as_view()),
-    path("api/tickets/<key:pk>/comments/<key:comment>/", tickets.CommentDetail.as_view()),
-    path("api/tickets/<key:pk>/attachments/", tickets.AttachmentList.as_view()),
-    path("api/attachments/<key:pk>/", tickets.AttachmentDownload.as_view(), name="api-attachment"),
-    path("media/tickets/<key:ticket>/<str:name>/", tickets.Media.as_view()),
+    path("api/tickets/<key:pk>/comments/", comments.CommentList.as_view()),
+    path("api/tickets/<key:pk>/comments/<key:comment>/", comments.CommentDetail.as_view()),
+    path("api/tickets/<key:pk>/attachments/", attachments.AttachmentList.as_view()),
+    path(
+        "api/attachments/<key:pk>/", attachments.AttachmentDownload.as_view(), name="api-attachment"
+    ),
+    path("media/tickets/<key:ticket>/<str:name>/", attachments.Media.as_view()),
     path("api/agent/tickets/", agents.Desk.as_view()),
     path("api/agent/tickets/claim/", agents.ClaimTicket.as_view()),
     path("add/", guests.Add.as_view()),

@@ -1,9 +1,16 @@
 from helpdesk.models.api import IdempotencyKey, Registration, TokenFamily, VerifiedAddress
-from helpdesk.models.codes import Attempt, EmailCode, SupportPin
+from helpdesk.models.codes import Attempt, Counter, EmailCode, SupportPin
 from helpdesk.models.comment import Attachment, Comment
 from helpdesk.models.custom import CustomField, Rating, Tag
 from helpdesk.models.event import Event
-from helpdesk.models.mailing import Alert, AlertChannel, Identity, MailTemplate, Route, Suppression
+from helpdesk.models.mailing import (
+    Alert,
+    AlertChannel,
+    Identity,
+    MailServer,
+    MailTemplate,
+    Suppression,
+)
 from helpdesk.models.outbound import BlockedSender, OutboundMail
 from helpdesk.models.participant import Participant, Watcher
 from helpdesk.models.person import Person, PersonAddress
@@ -22,11 +29,13 @@ __all__ = [
     "BusinessCalendar",
     "Category",
     "Comment",
+    "Counter",
     "CustomField",
     "EmailCode",
     "Event",
     "IdempotencyKey",
     "Identity",
+    "MailServer",
     "MailTemplate",
     "MessageRef",
     "OutboundMail",
@@ -36,7 +45,6 @@ __all__ = [
     "ProvenDay",
     "Rating",
     "Registration",
-    "Route",
     "SLAAlert",
     "SLAClock",
     "SLAPolicy",

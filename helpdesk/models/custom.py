@@ -1,4 +1,5 @@
-"""What an installation adds to its tickets: tags, fields of its own, and what customers thought of the answer."""
+"""What an installation adds to its tickets: tags, fields of its own, and what customers thought of
+the answer."""
 
 import re
 from datetime import date
@@ -23,7 +24,8 @@ class Tag(models.Model):
 
 
 class CustomField(models.Model):
-    """A field that this installation wants on its tickets. The values are in `Ticket.custom`, by `slug`."""
+    """A field that this installation wants on its tickets. The values are in `Ticket.custom`, by
+    `slug`."""
 
     class Kind(models.TextChoices):
         TEXT = "text", "Text"
@@ -36,7 +38,9 @@ class CustomField(models.Model):
     label = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.TEXT)
     choices = models.TextField(blank=True, help_text="For a choice: one a line.")
-    is_required = models.BooleanField(default=False, help_text="When a ticket is opened in the portal or by the API.")
+    is_required = models.BooleanField(
+        default=False, help_text="When a ticket is opened in the portal or by the API."
+    )
     for_customers = models.BooleanField(default=True, help_text="Customers see it and fill it in.")
     position = models.PositiveSmallIntegerField(default=100)
 
@@ -54,7 +58,8 @@ class CustomField(models.Model):
         return [line.strip() for line in self.choices.splitlines() if line.strip()]
 
     def read(self, value: Any) -> Any:
-        """The value as it is stored: text, number, ISO date or bool. ValueError says what is wrong with it."""
+        """The value as it is stored: text, number, ISO date or bool. ValueError says what is wrong
+        with it."""
         if value in (None, ""):
             return None
         if self.kind == self.Kind.CHECKBOX:
@@ -62,7 +67,9 @@ class CustomField(models.Model):
                 return str(value).lower() in {"true", "1", "on", "yes"}
             raise ValueError("must be true or false")
         if self.kind == self.Kind.NUMBER:
-            if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,15}(\.\d{1,6})?", str(value).strip()):
+            if isinstance(value, bool) or not re.fullmatch(
+                r"-?\d{1,15}(\.\d{1,6})?", str(value).strip()
+            ):
                 raise ValueError("must be a number")
             number = float(str(value))
             return int(number) if number.is_integer() else number
@@ -84,7 +91,9 @@ class Rating(models.Model):
     """What the customer thought of how the ticket was handled; a later one replaces it."""
 
     ticket = models.OneToOneField(Ticket, on_delete=models.CASCADE, related_name="rating")
-    person = models.ForeignKey("helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+")
+    person = models.ForeignKey(
+        "helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     score = models.PositiveSmallIntegerField(help_text="1 (bad) to 5 (very good).")
     words = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)

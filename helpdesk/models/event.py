@@ -5,11 +5,16 @@ from helpdesk.models.ticket import Ticket
 
 
 class Event(models.Model):
-    """The ticket's history: who did what, when, from what to what. Written by helpdesk.actions only."""
+    """The ticket's history: who did what, when, from what to what. Written by helpdesk.actions
+    only."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="events")
     actor = models.ForeignKey(
-        "helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+", help_text="Empty: the helpdesk."
+        "helpdesk.Person",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="Empty: the helpdesk.",
     )
     kind = models.CharField(max_length=30)
     data = models.JSONField(default=dict)

@@ -1,5 +1,7 @@
 """What we send: a row first, with its final Message-ID, and what became of it."""
 
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
@@ -25,13 +27,19 @@ class OutboundMail(models.Model):
 
     kind = models.CharField(max_length=30)
     ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, null=True, related_name="outbound")
-    comment = models.ForeignKey("helpdesk.Comment", on_delete=models.CASCADE, null=True, related_name="outbound")
+    comment = models.ForeignKey(
+        "helpdesk.Comment", on_delete=models.CASCADE, null=True, related_name="outbound"
+    )
     person = models.ForeignKey(
-        "helpdesk.Person", on_delete=models.CASCADE, null=True, related_name="outbound",
+        "helpdesk.Person",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="outbound",
         help_text="Empty: an address that is nobody's (yet), or an archive.",
-    )  # fmt: skip
+    )
     about = models.JSONField(
-        default=list, help_text="The numbers of the tickets that it tells of, where they are several."
+        default=list,
+        help_text="The numbers of the tickets that it tells of, where they are several.",
     )
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="outbound")
     to_address = AddressField()
@@ -43,10 +51,16 @@ class OutboundMail(models.Model):
     message_id = models.CharField(max_length=255, unique=True)
     in_reply_to = models.CharField(max_length=500, blank=True)
     references = models.TextField(blank=True)
-    is_automatic = models.BooleanField(help_text="Carries Auto-Submitted; counts towards the cap per address.")
+    is_automatic = models.BooleanField(
+        help_text="Carries Auto-Submitted; counts towards the cap per address."
+    )
     null_return_path = models.BooleanField(default=False)
-    is_secret = models.BooleanField(default=False, help_text="Holds a code or a link that signs in.")
-    sealed = models.TextField(blank=True, help_text="A secret mail's words, encrypted until it is sent.")
+    is_secret = models.BooleanField(
+        default=False, help_text="Holds a code or a link that signs in."
+    )
+    sealed = models.TextField(
+        blank=True, help_text="A secret mail's words, encrypted until it is sent."
+    )
     expires_at = models.DateTimeField(null=True, help_text="After that it is not sent any more.")
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
@@ -54,6 +68,22 @@ class OutboundMail(models.Model):
     error = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(
+        default=timezone.now, help_text="When it was first due; later attempts do not move it."
+    )
+    refused_at = models.DateTimeField(
+        null=True, help_text="When the server had something against it last."
+    )
+    refusals = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="How often it was refused although another was taken since the time before.",
+    )
+    deaths = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts that took their worker with them."
+    )
+    held_by = models.CharField(
+        max_length=120, blank=True, help_text="The worker that is sending it just now."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(null=True, blank=True)
     bounced_at = models.DateTimeField(null=True, blank=True)
@@ -64,27 +94,40 @@ class OutboundMail(models.Model):
         verbose_name = "outgoing mail"
         verbose_name_plural = "outgoing mail"
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=models.Q(state="queued"), name="outbound_due"),
             models.Index(
-                fields=["to_address", "created_at"], condition=models.Q(is_automatic=True), name="outbound_cap"
+                fields=["next_attempt_at"], condition=models.Q(state="queued"), name="outbound_due"
+            ),
+            models.Index(
+                fields=["due_at"], condition=models.Q(state="queued"), name="outbound_waiting"
+            ),
+            models.Index(
+                fields=["to_address", "created_at"],
+                condition=models.Q(is_automatic=True),
+                name="outbound_cap",
             ),
             models.Index(fields=["state", "-id"], name="outbound_state"),
-            models.Index(fields=["expires_at"], condition=models.Q(is_secret=True), name="outbound_secret"),
+            models.Index(
+                fields=["expires_at"], condition=models.Q(is_secret=True), name="outbound_secret"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to_address}"
 
-    @property
-    def is_delayed(self) -> bool:
-        """It was tried, and will be again."""
-        return self.state == self.State.QUEUED and bool(self.error)
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.due_at = self.next_attempt_at
+        super().save(*args, **kwargs)
 
     @property
-    def route(self) -> str:
-        """The name of the way out: see `helpdesk.routes`."""
-        identity = getattr(self.mailbox, "identity", None)
-        return self.mailbox.address if identity and identity.email_url else ""
+    def is_delayed(self) -> bool:
+        """It was tried, or its mail server is known to fail; it will be tried again."""
+        return self.state == self.State.QUEUED and bool(self.error or self.reason)
+
+    @property
+    def server(self) -> str:
+        """The name of its MailServer."""
+        return str(self.mailbox.address)
 
 
 class BlockedSender(models.Model):

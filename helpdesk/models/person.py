@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from helpdesk.languages import LANGUAGES
 from inbound.fields import AddressField
 
 if TYPE_CHECKING:
@@ -38,32 +39,47 @@ class Person(AbstractBaseUser):
         ADMIN = "admin", "Admin"
 
     email = AddressField(unique=True)
-    username = models.CharField(max_length=150, unique=True, null=True, blank=True, help_text="For API clients.")
+    username = models.CharField(
+        max_length=150, unique=True, null=True, blank=True, help_text="For API clients."
+    )
     name = models.CharField(max_length=200, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.USER)
-    is_active = models.BooleanField(default=True, help_text="Off instead of deleting: what they wrote stays.")
+    is_active = models.BooleanField(
+        default=True, help_text="Off instead of deleting: what they wrote stays."
+    )
     is_away = models.BooleanField(default=False, help_text="Is given no tickets by itself.")
     calendar = models.ForeignKey(
-        "helpdesk.BusinessCalendar", on_delete=models.SET_NULL, null=True, blank=True, related_name="agents",
+        "helpdesk.BusinessCalendar",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="agents",
         verbose_name="working hours",
-    )  # fmt: skip
+    )
     skills = models.ManyToManyField("helpdesk.Category", blank=True, related_name="experts")
-    last_given_at = models.DateTimeField(null=True, editable=False, help_text="When a ticket was last given to them.")
+    last_given_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a ticket was last given to them."
+    )
     language = models.CharField(
         max_length=5,
         blank=True,
-        choices=[("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")],
+        choices=LANGUAGES,
         help_text="Of mail to them; empty: not known.",
     )
     links_void_at = models.DateTimeField(
-        null=True, editable=False, help_text="Links that set a password and were sent before are void: one came back."
+        null=True,
+        editable=False,
+        help_text="Links that set a password and were sent before are void: one came back.",
     )
-    muted = models.JSONField(default=list, blank=True, help_text="The kinds of mail they don't want.")
+    muted = models.JSONField(
+        default=list, blank=True, help_text="The kinds of mail they don't want."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PersonManager()
 
-    # The support PIN by which this request came in, if one did: they see what its issuer may see (helpdesk.access).
+    # The support PIN by which this request came in, if one did: they see what its issuer may see
+    # (helpdesk.access).
     let_in_by: "SupportPin | None" = None
 
     USERNAME_FIELD = "email"
@@ -73,10 +89,16 @@ class Person(AbstractBaseUser):
     class Meta:
         verbose_name_plural = "people"
         constraints = [
-            models.CheckConstraint(condition=models.Q(role__in=["user", "agent", "admin"]), name="person_role_is_known")
+            models.CheckConstraint(
+                condition=models.Q(role__in=["user", "agent", "admin"]), name="person_role_is_known"
+            )
         ]
         indexes = [
-            models.Index(fields=["name"], condition=models.Q(role__in=["agent", "admin"]), name="person_staff"),
+            models.Index(
+                fields=["name"],
+                condition=models.Q(role__in=["agent", "admin"]),
+                name="person_staff",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -107,12 +129,16 @@ class Person(AbstractBaseUser):
         return self.name.split(" ")[0] or self.email
 
     def signs_in_as(self) -> str:
-        """Whatever proves who they are changes this: sessions, tokens and links that were made with it before are over."""
+        """Whatever proves who they are changes this: sessions, tokens and links that were made with
+        it before are over."""
         return f"{self.pk}\0{self.password}\0{self.email}\0{self.role}"
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        # Django's covers the password alone. Who came in as a customer, by a code or a PIN, does not become staff.
-        return salted_hmac("session", self.signs_in_as(), secret=secret, algorithm="sha256").hexdigest()
+        # Django's covers the password alone. Who came in as a customer, by a code or a PIN, does
+        # not become staff.
+        return salted_hmac(
+            "session", self.signs_in_as(), secret=secret, algorithm="sha256"
+        ).hexdigest()
 
 
 STAFF_ROLES = (Person.Role.AGENT, Person.Role.ADMIN)
@@ -121,8 +147,8 @@ STAFF_ROLES = (Person.Role.AGENT, Person.Role.ADMIN)
 class PersonAddress(models.Model):
     """A further address of a person, beside `Person.email`: what is written from it is theirs.
 
-    Signing in is another matter: From is whatever its sender typed, and a mailbox that was given up may be
-    somebody else's tomorrow.
+    Signing in is another matter: From is whatever its sender typed, and a mailbox that was given up
+    may be somebody else's tomorrow.
     """
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="addresses")
@@ -135,7 +161,8 @@ class PersonAddress(models.Model):
     given_up_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="When they changed to another one: mail may be on its way from it, none goes to it.",
+        help_text="When they changed to another one: mail may be on its way from it, none goes "
+        "to it.",
     )
 
     class Meta:

@@ -7,7 +7,8 @@ from inbound.fields import AddressField
 
 
 class ProvenDay(models.Model):
-    """A day on which mail from that address was proven to be from its domain. What is usually proven must stay proven."""
+    """A day on which mail from that address was proven to be from its domain. What is usually
+    proven must stay proven."""
 
     address = AddressField()
     day = models.DateField()
@@ -21,11 +22,16 @@ class ProvenDay(models.Model):
 
 
 class TrustedWay(models.Model):
-    """Mail from that address which comes that way is let in, although its own domain does not vouch for it."""
+    """Mail from that address which comes that way is let in, although its own domain does not vouch
+    for it."""
 
     address = AddressField()
-    way = models.CharField(max_length=300, help_text="“signed by crm.example”, “sent for …” or “from 203.0.113.0/24”.")
-    trusted_by = models.ForeignKey("helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+")
+    way = models.CharField(
+        max_length=300, help_text="“signed by crm.example”, “sent for …” or “from 203.0.113.0/24”."
+    )
+    trusted_by = models.ForeignKey(
+        "helpdesk.Person", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     trusted_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -24,16 +24,21 @@ class Ticket(models.Model):
         URGENT = 4, "Urgent"
 
     subject = models.CharField(max_length=500)
-    requester = models.ForeignKey("helpdesk.Person", on_delete=models.PROTECT, related_name="requested")
+    requester = models.ForeignKey(
+        "helpdesk.Person", on_delete=models.PROTECT, related_name="requested"
+    )
     mailbox = models.ForeignKey(Mailbox, on_delete=models.PROTECT, related_name="tickets")
     team = models.ForeignKey("helpdesk.Team", on_delete=models.SET_NULL, null=True, blank=True)
-    category = models.ForeignKey("helpdesk.Category", on_delete=models.SET_NULL, null=True, blank=True)
+    category = models.ForeignKey(
+        "helpdesk.Category", on_delete=models.SET_NULL, null=True, blank=True
+    )
     assignee = models.ForeignKey(
         "helpdesk.Person", on_delete=models.SET_NULL, null=True, blank=True, related_name="assigned"
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
-    # A column that an index can begin with: no database uses one for a list of statuses and an order.
+    # A column that an index can begin with: no database uses one for a list of statuses and an
+    # order.
     is_unsolved = models.GeneratedField(
         expression=models.Case(
             models.When(status__in=["open", "assigned", "pending"], then=models.Value(True)),
@@ -42,28 +47,45 @@ class Ticket(models.Model):
         output_field=models.BooleanField(),
         db_persist=True,
     )
-    sla_policy = models.ForeignKey("helpdesk.SLAPolicy", on_delete=models.SET_NULL, null=True, blank=True)
+    sla_policy = models.ForeignKey(
+        "helpdesk.SLAPolicy", on_delete=models.SET_NULL, null=True, blank=True
+    )
     first_response_due = models.DateTimeField(null=True, blank=True)
     next_response_due = models.DateTimeField(null=True, blank=True)
     resolution_due = models.DateTimeField(null=True, blank=True)
-    sla_due_at = models.DateTimeField(null=True, blank=True, help_text="The next of the due times that still run.")
-    sla_check_at = models.DateTimeField(null=True, blank=True, help_text="When the next alert is due.")
+    sla_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="The next of the due times that still run."
+    )
+    sla_check_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the next alert is due."
+    )
     is_breached = models.BooleanField(default=False, help_text="A target was missed.")
     first_responded_at = models.DateTimeField(null=True, blank=True)
     custom = models.JSONField("custom fields", default=dict, blank=True)
     # Null for all but a guest's: adding a column with a default would rewrite the table.
     guest_name = models.CharField(
-        max_length=200, null=True, blank=True,
-        help_text="What a guest typed as their name, until they have shown that the address they typed is theirs.",
-    )  # fmt: skip
+        max_length=200,
+        null=True,
+        blank=True,
+        help_text="What a guest typed as their name, until they have shown that the address they "
+        "typed is theirs.",
+    )
     is_spam = models.BooleanField(default=False)
     follows = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followed_by",
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="followed_by",
         help_text="The closed ticket that this one continues.",
-    )  # fmt: skip
-    version = models.PositiveIntegerField(default=1, help_text="Counts changes of fields; comments don't bump it.")
+    )
+    version = models.PositiveIntegerField(
+        default=1, help_text="Counts changes of fields; comments don't bump it."
+    )
     created_at = models.DateTimeField(default=timezone.now)
-    activity_at = models.DateTimeField(default=timezone.now, help_text="The last comment or change.")
+    activity_at = models.DateTimeField(
+        default=timezone.now, help_text="The last comment or change."
+    )
     customer_waits_since = models.DateTimeField(
         null=True, blank=True, help_text="When the oldest unanswered customer's comment came."
     )
@@ -76,7 +98,10 @@ class Ticket(models.Model):
             models.Index(fields=["is_unsolved", "-activity_at", "-id"], name="ticket_unsolved"),
             models.Index(fields=["status", "-activity_at", "-id"], name="ticket_status"),
             models.Index(fields=["assignee", "-activity_at", "-id"], name="ticket_assignee"),
-            models.Index(fields=["assignee", "is_unsolved", "-activity_at", "-id"], name="ticket_assignee_unsolved"),
+            models.Index(
+                fields=["assignee", "is_unsolved", "-activity_at", "-id"],
+                name="ticket_assignee_unsolved",
+            ),
             models.Index(fields=["requester", "-activity_at", "-id"], name="ticket_requester"),
             models.Index(fields=["team", "-activity_at", "-id"], name="ticket_team"),
             models.Index(fields=["priority", "-activity_at", "-id"], name="ticket_priority"),
@@ -84,12 +109,24 @@ class Ticket(models.Model):
             models.Index(fields=["is_breached", "-activity_at", "-id"], name="ticket_breached"),
             models.Index(fields=["category", "-activity_at", "-id"], name="ticket_category"),
             models.Index(
-                fields=["sla_check_at"], condition=models.Q(sla_check_at__isnull=False), name="ticket_sla_check"
+                fields=["sla_check_at"],
+                condition=models.Q(sla_check_at__isnull=False),
+                name="ticket_sla_check",
             ),
-            models.Index(fields=["sla_due_at", "id"], condition=models.Q(status="open"), name="ticket_urgent_open"),
-            models.Index(fields=["-priority", "id"], condition=models.Q(status="open"), name="ticket_first_open"),
             models.Index(
-                fields=["assignee"], condition=models.Q(status__in=["assigned", "pending"]), name="ticket_active_load"
+                fields=["sla_due_at", "id"],
+                condition=models.Q(status="open"),
+                name="ticket_urgent_open",
+            ),
+            models.Index(
+                fields=["-priority", "id"],
+                condition=models.Q(status="open"),
+                name="ticket_first_open",
+            ),
+            models.Index(
+                fields=["assignee"],
+                condition=models.Q(status__in=["assigned", "pending"]),
+                name="ticket_active_load",
             ),
             models.Index(fields=["is_spam", "-activity_at", "-id"], name="ticket_spam"),
         ]
@@ -102,7 +139,8 @@ class Ticket(models.Model):
 
     @property
     def address_verified(self) -> bool:
-        """False where anybody may have typed the requester's address into the form, with the words of their choice."""
+        """False where anybody may have typed the requester's address into the form, with the words
+        of their choice."""
         return self.guest_name is None
 
 

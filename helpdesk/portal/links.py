@@ -1,4 +1,5 @@
-"""By the link in a mail: a ticket to read, and to say that a guest's request is theirs. Nothing else."""
+"""By the link in a mail: a ticket to read, and to say that a guest's request is theirs. Nothing
+else."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access, frames
-from helpdesk.links import Ended, Link, read_link
-from helpdesk.portal.tickets import conversation, file_of, take_for_theirs
+from helpdesk import access
+from helpdesk.files import frames
+from helpdesk.outbound.links import Ended, Link, read_link
+from helpdesk.portal.conversation import conversation, file_of, take_for_theirs
 
 P = ParamSpec("P")
 
@@ -25,7 +27,9 @@ def by_link(
     """For pages whose address holds a link; one that opens nothing any more leads to signing in."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(
+        request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
         try:
             found = read_link(token)
         except Ended as ended:
@@ -34,11 +38,13 @@ def by_link(
                 "number": ended.ticket,
                 "days": settings.TICKET_LINK_DAYS,
             }
-            response: HttpResponseBase = render(request, "portal/link_ended.html", context, status=404)
+            response: HttpResponseBase = render(
+                request, "portal/link_ended.html", context, status=404
+            )
         else:
             response = view(request, token, found, *args, **kwargs)
-        # The address is the key: it must not go along to other sites. (With no-referrer a browser would send the form's origin
-        # as null, which is refused.)
+        # The address is the key: it must not go along to other sites. (With no-referrer a browser
+        # would send the form's origin as null, which is refused.)
         response["Referrer-Policy"] = "same-origin"
         response["X-Robots-Tag"] = "noindex"
         return response

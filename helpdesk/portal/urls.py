@@ -1,6 +1,6 @@
 from django.urls import path
 
-from helpdesk.portal import links, signing_in, tickets
+from helpdesk.portal import accounts, links, me, new, signing_in, tickets
 
 app_name = "portal"
 urlpatterns = [
@@ -8,14 +8,14 @@ urlpatterns = [
     path("sign-in/", signing_in.sign_in, name="sign_in"),
     path("sign-in/code/", signing_in.enter_code, name="enter_code"),
     path("sign-in/pin/", signing_in.enter_pin, name="enter_pin"),
-    path("pin/<str:token>/", signing_in.end_pin, name="end_pin"),
+    path("pin/<str:token>/", accounts.end_pin, name="end_pin"),
     path("sign-out/", signing_in.sign_out, name="sign_out"),
-    path("password/<uidb64>/<token>/", signing_in.NewPassword.as_view(), name="password"),
-    path("registration/<str:token>/", signing_in.registration, name="registration"),
-    path("new/", tickets.new, name="new"),
-    path("thanks/", tickets.thanks, name="thanks"),
-    path("me/address/", signing_in.new_address, name="new_address"),
-    path("me/", tickets.me, name="me"),
+    path("password/<uidb64>/<token>/", accounts.NewPassword.as_view(), name="password"),
+    path("registration/<str:token>/", accounts.registration, name="registration"),
+    path("new/", new.new, name="new"),
+    path("thanks/", new.thanks, name="thanks"),
+    path("me/address/", accounts.new_address, name="new_address"),
+    path("me/", me.me, name="me"),
     path("tickets/<key:pk>/", tickets.ticket, name="ticket"),
     path("tickets/<key:pk>/reply/", tickets.reply, name="reply"),
     path("tickets/<key:pk>/rate/", tickets.rate, name="rate"),

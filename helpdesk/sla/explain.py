@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from helpdesk.models import SLAClock, SLAPolicy, Ticket
-from helpdesk.sla import clock
+from helpdesk.sla import stretches
 from helpdesk.sla.policies import hours_of
 
 
@@ -32,23 +32,26 @@ def lines(ticket: Ticket) -> list[Line]:
 
 
 def _line(row: SLAClock, policy: SLAPolicy) -> Line:
-    now, periods = timezone.now(), clock.read(row.periods)
+    now, periods = timezone.now(), stretches.read(row.periods)
     calendar = policy.calendar
     hours = hours_of(calendar)
-    running = clock.is_running(periods)
+    running = stretches.is_running(periods)
     if row.met_at is not None:
         state = "missed" if row.due_at and row.due_at < row.met_at else "met"
     elif row.due_at is not None and row.due_at < now:
         state = "late"
     else:
         state = "running" if running else "still"
-    spent = clock.counted(hours, periods, now)
+    spent = stretches.counted(hours, periods, now)
     breaks = [
         f"{_at(end)} to {_at(periods[number + 1][0])}"
         for number, (_, end) in enumerate(periods[:-1])
         if end is not None
     ]
-    why = f"{_long(timedelta(minutes=row.minutes or 0))} of “{calendar.name}” by the policy “{policy.name}”"
+    why = (
+        f"{_long(timedelta(minutes=row.minutes or 0))} of “{calendar.name}” by the "
+        f"policy “{policy.name}”"
+    )
     why += f", from {_at(periods[0][0])}; {_long(spent)} counted" if periods else ""
     why += f"; it stood still from {', '.join(breaks[-3:])}" if breaks else ""
     why += "; it stands still now" if not running and row.met_at is None else ""
@@ -61,4 +64,8 @@ def _at(at: datetime) -> str:
 
 def _long(span: timedelta) -> str:
     hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
-    return " ".join(filter(None, (f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else "")))
+    return " ".join(
+        filter(
+            None, (f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else "")
+        )
+    )

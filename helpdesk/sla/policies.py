@@ -1,24 +1,29 @@
 """Which policy holds for a ticket, and what its calendar is in arithmetic."""
 
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import holidays
 from django.utils import timezone
 
+from helpdesk.checks.opening_hours import closed_days, parse_weekly
+from helpdesk.config_cache import kept_for_a_moment
 from helpdesk.models import BusinessCalendar, SLAPolicy, Ticket
-from helpdesk.remembered import remembered
-from helpdesk.sla.calendar import Hours, parse_weekly
+from helpdesk.sla.calendar import Hours
 
 
-@remembered
+@kept_for_a_moment
 def active() -> list[SLAPolicy]:
     """The policies in the order in which they are tried, with what the arithmetic needs."""
-    return list(SLAPolicy.objects.filter(is_active=True).select_related("calendar").prefetch_related("steps"))
+    return list(
+        SLAPolicy.objects.filter(is_active=True)
+        .select_related("calendar")
+        .prefetch_related("steps")
+    )
 
 
-def active_policy(pk: int | None) -> SLAPolicy:
-    return next(policy for policy in active() if policy.pk == pk)
+def active_policy(pk: int | None) -> SLAPolicy | None:
+    return next((policy for policy in active() if policy.pk == pk), None)
 
 
 def choose(ticket: Ticket, among: list[SLAPolicy]) -> SLAPolicy | None:
@@ -33,39 +38,21 @@ def _fits(policy: SLAPolicy, ticket: Ticket, address: str) -> bool:
         policy.team_id in (None, ticket.team_id)
         and policy.category_id in (None, ticket.category_id)
         and policy.priority in (None, ticket.priority)
-        and (not wanted or address == wanted or (wanted.startswith("@") and address.endswith(wanted)))
+        and (
+            not wanted or address == wanted or (wanted.startswith("@") and address.endswith(wanted))
+        )
     )
 
 
 def hours_of(calendar: BusinessCalendar) -> Hours:
-    return _hours(calendar.zone, calendar.weekly, calendar.country, calendar.subdivision, calendar.closures)
-
-
-def calendar_problems(calendar: BusinessCalendar) -> dict[str, str]:
-    """What is wrong with a calendar, by field."""
-    problems: dict[str, str] = {}
-    if calendar.zone not in available_timezones():
-        problems["zone"] = f"There is no time zone {calendar.zone!r}. Write it as Europe/Berlin."
-    try:
-        parse_weekly(calendar.weekly)
-    except ValueError as error:
-        problems["weekly"] = str(error)
-    try:
-        calendar.closed_days()
-    except ValueError as error:
-        problems["closures"] = str(error)
-    if calendar.country:
-        known = holidays.list_supported_countries()
-        if calendar.country not in known:
-            problems["country"] = f"No public holidays are known for {calendar.country!r}."
-        elif calendar.subdivision and calendar.subdivision not in known[calendar.country]:
-            problems["subdivision"] = f"{calendar.country} has: {', '.join(known[calendar.country]) or 'none'}."
-    return problems
+    return _hours(
+        calendar.zone, calendar.weekly, calendar.country, calendar.subdivision, calendar.closures
+    )
 
 
 @lru_cache(256)
 def _hours(zone: str, weekly: str, country: str, subdivision: str, closures: str) -> Hours:
-    closed = set(BusinessCalendar(closures=closures).closed_days())
+    closed = set(closed_days(closures))
     if country:
         # From a little before anything can still run to as far as a due time can lie.
         this_year = timezone.now().year

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk import access, ledger
-from helpdesk.given import whole
-from inbound import store
+from helpdesk.request_data import whole
+from inbound import queue
 from inbound.models import InboundMail
 
 PAGE = 50
@@ -27,7 +27,9 @@ GROUPS = {
 }
 DISMISSED = "dismissed"
 WORDS = {
-    "unproven report": "It reports that our mail failed, but did not come to that mail's return path.",
+    "unproven report": (
+        "It reports that our mail failed, but did not come to that mail's return path."
+    ),
     "no sender": "It names no sender that one could write to.",
     "from our own address": "From is our own address, and nobody else is named.",
     "auto-reply": "An automatic reply to nothing of ours.",
@@ -35,6 +37,10 @@ WORDS = {
     "spam": "The mail filter marked it as spam.",
     "blocked sender": "Its sender is blocked.",
     "unknown bounce": "Taken for a delivery report by an earlier version.",
+    "too large": (
+        "It is larger than MAX_MAIL_BYTES, and was refused: only its header is here. "
+        "Its sender may not know."
+    ),
     "loop": "From is our own address; an earlier version took it for our mail.",
 }
 
@@ -46,11 +52,18 @@ def to_look_at(request: HttpRequest) -> HttpResponse:
     group = request.GET.get("group", "")
     if group not in GROUPS and group != DISMISSED:
         group = next(
-            (slug for slug, (_, looks) in GROUPS.items() if any(counts.get(look) for look in looks)), "unplaced"
+            (
+                slug
+                for slug, (_, looks) in GROUPS.items()
+                if any(counts.get(look) for look in looks)
+            ),
+            "unplaced",
         )
     rows = access.mails(request.user).select_related("mailbox").order_by("-pk")
     if group == DISMISSED:
-        rows = rows.filter(looked_at__isnull=False, to_look_at=None).exclude(state=InboundMail.State.DONE)
+        rows = rows.filter(looked_at__isnull=False, to_look_at=None).exclude(
+            state=InboundMail.State.DONE
+        )
     else:
         rows = rows.filter(to_look_at__in=GROUPS[group][1])
     if (before := whole(request.GET.get("before", ""))) is not None:
@@ -80,7 +93,8 @@ def to_look_at(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """A ticket of what is ticked, or of one mail by its own button; or dismissed: what is ticked, or a whole group."""
+    """A ticket of what is ticked, or of one mail by its own button; or dismissed: what is ticked,
+    or a whole group."""
     assert access.is_staff(request.user)
     group = request.POST.get("group", "")
     looks = GROUPS[group][1] if group in GROUPS else ()
@@ -89,15 +103,19 @@ def decide(request: HttpRequest) -> HttpResponse:
     lying = there.filter(looked_at__isnull=False) if group == DISMISSED else waiting
     # What has come since the page was made has been seen by nobody.
     shown = waiting.filter(to_look_at__in=looks, pk__lte=whole(request.POST.get("newest", "")) or 0)
-    pks = [pk for ticked in request.POST.getlist("mail")[:AT_ONCE] if (pk := whole(ticked)) is not None]
+    pks = [
+        pk for ticked in request.POST.getlist("mail")[:AT_ONCE] if (pk := whole(ticked)) is not None
+    ]
     deed = request.POST.get("do", "")
     name, _, one = deed.partition("-")
     if one:
         pks = [pk for pk in [whole(one)] if pk is not None]
     deeds: dict[str, Callable[[], str]] = {
-        "ticket": lambda: _tickets(store.requeue(lying.filter(pk__in=pks), force=True)),
-        "dismiss": lambda: _dismissed(store.dismiss(waiting.filter(pk__in=pks), by=str(request.user))),
-        "all": lambda: _dismissed(store.dismiss(shown, by=str(request.user))),
+        "ticket": lambda: _tickets(queue.requeue(lying.filter(pk__in=pks), force=True)),
+        "dismiss": lambda: _dismissed(
+            queue.dismiss(waiting.filter(pk__in=pks), by=str(request.user))
+        ),
+        "all": lambda: _dismissed(queue.dismiss(shown, by=str(request.user))),
     }
     if name not in deeds or (name != "all" and not pks):
         messages.warning(request, "Tick some mail first.")
@@ -107,17 +125,27 @@ def decide(request: HttpRequest) -> HttpResponse:
 
 
 def why(mail: InboundMail) -> str:
-    """Why it lies there, in words."""
+    """Why it is where it is, in words."""
+    if came_to := mail.evidence.get("came_to"):
+        return f"on ticket {mail.ticket_number}, which came to {came_to} as well"
     if mail.state == InboundMail.State.FAILED:
-        return f"It could not be processed: {mail.error.splitlines()[0][:200] if mail.error else 'no reason is known'}"
+        return (
+            "It could not be processed: "
+            f"{mail.error.splitlines()[0][:200] if mail.error else 'no reason is known'}"
+        )
     return WORDS.get(mail.reason, mail.reason)
 
 
 def _tickets(number: int) -> str:
-    return f"{number} mail{'s' if number != 1 else ''} will be {'tickets' if number != 1 else 'a ticket'} in a moment."
+    return (
+        f"{number} mail{'s' if number != 1 else ''} will be "
+        f"{'tickets' if number != 1 else 'a ticket'} in a moment."
+    )
 
 
 def _dismissed(number: int) -> str:
     return (
-        f"{number} mails dismissed. They are under Dismissed." if number != 1 else "Dismissed. It is under Dismissed."
+        f"{number} mails dismissed. They are under Dismissed."
+        if number != 1
+        else "Dismissed. It is under Dismissed."
     )

@@ -13,10 +13,11 @@ from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView, TemplateView
 
-from helpdesk import access, actions, resets, throttle
+from helpdesk import access, actions, throttle
 from helpdesk.actions import Refused
-from helpdesk.given import AddressField
-from helpdesk.kinds import To, muteable
+from helpdesk.auth import resets
+from helpdesk.models.mail_kinds import To, muteable
+from helpdesk.request_data import AddressField
 
 
 @require_http_methods(["GET", "POST"])
@@ -40,7 +41,9 @@ def my_mail(request: HttpRequest) -> HttpResponse:
 
 
 class AddressForm(forms.Form):
-    email = AddressField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = AddressField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
 
 
 class _OurLook:
@@ -60,12 +63,16 @@ class PasswordReset(_OurLook, FormView):  # type: ignore[type-arg]
     extra_context = {"title": "Forgotten your password?"}
 
     def form_valid(self, form: AddressForm) -> HttpResponse:
-        link = settings.PUBLIC_URL + unquote(reverse("admin:password_reset_confirm", args=["{uid}", "{token}"]))
+        link = settings.PUBLIC_URL + unquote(
+            reverse("admin:password_reset_confirm", args=["{uid}", "{token}"])
+        )
         try:
             actions.send_password_link(
-                form.cleaned_data["email"], link=link, client=str(self.request.META.get("REMOTE_ADDR", "")),
+                form.cleaned_data["email"],
+                link=link,
+                client=str(self.request.META.get("REMOTE_ADDR", "")),
                 for_staff=True,
-            )  # fmt: skip
+            )
         except (throttle.Throttled, Refused) as why:
             form.add_error(None, str(why))
             return self.form_invalid(form)

@@ -15,7 +15,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if not access.is_staff(request.user):
         return []
     groups: list[dict[str, Any]] = [
-        {"title": "Tickets", "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar]},
+        {
+            "title": "Tickets",
+            "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar],
+        },
         {
             "title": "Mail",
             "separator": True,
@@ -23,11 +26,15 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         },
     ]
     groups[1]["items"] += [{"title": "Ledger", "icon": "balance", "link": reverse("admin:ledger")}]
-    groups[1]["items"] += [{"title": "Mail to me", "icon": "notifications", "link": reverse("admin:me")}]
+    groups[1]["items"] += [
+        {"title": "Mail to me", "icon": "notifications", "link": reverse("admin:me")}
+    ]
     if access.is_admin(request.user):
         groups[1]["items"] += [_model("Outgoing", "outbox", "helpdesk_outboundmail")]
-        if settings.EMAIL_BACKEND == "helpdesk.filemail.EmailBackend":
-            groups[1]["items"] += [{"title": "Sent to files", "icon": "drafts", "link": reverse("admin:sent_mail")}]
+        if settings.EMAIL_BACKEND == "helpdesk.outbound.to_files.EmailBackend":
+            groups[1]["items"] += [
+                {"title": "Sent to files", "icon": "drafts", "link": reverse("admin:sent_mail")}
+            ]
         groups.append(
             {
                 "title": "Settings",
@@ -58,16 +65,21 @@ def command(request: HttpRequest, term: str) -> list[SearchResult]:
     found = queues.page(request.user, {"q": term})
     return [
         SearchResult(
-            title=f"#{ticket.pk} {ticket.subject}", description=str(ticket.requester), icon="confirmation_number",
+            title=f"#{ticket.pk} {ticket.subject}",
+            description=str(ticket.requester),
+            icon="confirmation_number",
             link=reverse("admin:ticket", args=[ticket.pk]),
         )
         for ticket in found.tickets[:10]
-    ]  # fmt: skip
+    ]
 
 
 def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
     def active(current: HttpRequest) -> bool:
-        return current.path == reverse("admin:tickets") and current.GET.get("queue", "unsolved") == queue.slug
+        return (
+            current.path == reverse("admin:tickets")
+            and current.GET.get("queue", "unsolved") == queue.slug
+        )
 
     assert access.is_staff(request.user)
     item: dict[str, Any] = {
@@ -82,7 +94,11 @@ def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
 
 
 def _to_look_at(request: HttpRequest) -> dict[str, Any]:
-    item: dict[str, Any] = {"title": "To look at", "icon": "visibility", "link": reverse("admin:to_look_at")}
+    item: dict[str, Any] = {
+        "title": "To look at",
+        "icon": "visibility",
+        "link": reverse("admin:to_look_at"),
+    }
     if number := ledger.to_read(access.mails(request.user)):
         item |= {"badge": str(number), "badge_variant": "warning"}
     return item

@@ -1,18 +1,16 @@
-"""The queues of the ticket list, their filters, and paging that is as fast on the last page as on the first."""
+"""The queues of the ticket list, their filters, and paging that is as fast on the last page as on
+the first."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from helpdesk import access, search
-from helpdesk.given import whole
 from helpdesk.models import Category, Comment, Person, Team, Ticket
+from helpdesk.request_data import whole
+from helpdesk.staff import paging
 
-PAGE = 30
 COUNT_CAP = 100  # an exact count of a million rows would cost more than the page
 
 
@@ -26,11 +24,23 @@ class Queue:
 
 
 S = Ticket.Status
+
+
 # `__in=[True]`: SQLite finds no index for a bare boolean, which is what Django makes of `=True`.
 QUEUES = [
     Queue("open", "Unassigned", "inbox", lambda rows, me: rows.filter(status=S.OPEN)),
-    Queue("mine", "Mine", "assignment_ind", lambda rows, me: rows.filter(assignee=me, is_unsolved__in=[True])),
-    Queue("unsolved", "All unsolved", "confirmation_number", lambda rows, me: rows.filter(is_unsolved__in=[True])),
+    Queue(
+        "mine",
+        "Mine",
+        "assignment_ind",
+        lambda rows, me: rows.filter(assignee=me, is_unsolved__in=[True]),
+    ),
+    Queue(
+        "unsolved",
+        "All unsolved",
+        "confirmation_number",
+        lambda rows, me: rows.filter(is_unsolved__in=[True]),
+    ),
     Queue("held", "Held", "gpp_maybe", lambda rows, me: rows.filter(pk__in=access.held())),
     Queue(
         "breached",
@@ -38,9 +48,19 @@ QUEUES = [
         "alarm",
         lambda rows, me: rows.filter(is_breached__in=[True], is_unsolved__in=[True]),
     ),
-    Queue("pending", "Pending", "hourglass_top", lambda rows, me: rows.filter(status=S.PENDING), False),
-    Queue("resolved", "Resolved", "task_alt", lambda rows, me: rows.filter(status=S.RESOLVED), False),
-    Queue("closed", "Closed", "archive", lambda rows, me: rows.filter(status=S.CLOSED, is_spam=False), False),
+    Queue(
+        "pending", "Pending", "hourglass_top", lambda rows, me: rows.filter(status=S.PENDING), False
+    ),
+    Queue(
+        "resolved", "Resolved", "task_alt", lambda rows, me: rows.filter(status=S.RESOLVED), False
+    ),
+    Queue(
+        "closed",
+        "Closed",
+        "archive",
+        lambda rows, me: rows.filter(status=S.CLOSED, is_spam=False),
+        False,
+    ),
     Queue("all", "All", "stacks", lambda rows, me: rows.filter(is_spam=False), False),
     Queue("spam", "Spam", "report", lambda rows, me: rows.filter(is_spam__in=[True]), False),
 ]
@@ -57,12 +77,15 @@ class Page:
 
 
 def page(me: Person, query: Mapping[str, str]) -> Page:
-    """One page of one queue: `queue`, `q`, `priority`, `assignee`, `team`, and `before` or `after` a cursor."""
+    """One page of one queue: `queue`, `q`, `priority`, `assignee`, `team`, and `before` or `after`
+    a cursor."""
     words = query.get("q", "").strip()[:200]
     queue = BY_SLUG.get(query.get("queue", ""), BY_SLUG["all"] if words else BY_SLUG["unsolved"])
     rows = queue.narrow(access.tickets(me), me)
     filters = {
-        name: query.get(name, "") for name in ("priority", "assignee", "team") if whole(query.get(name, "")) is not None
+        name: query.get(name, "")
+        for name in ("priority", "assignee", "team")
+        if whole(query.get(name, "")) is not None
     }
     if "priority" in filters:
         rows = rows.filter(priority=int(filters["priority"]))
@@ -73,16 +96,19 @@ def page(me: Person, query: Mapping[str, str]) -> Page:
     if words:
         rows = rows.filter(_matches(words))
         filters["q"] = words
-    found = _keyset(rows, queue, filters, query)
+    found = paging.stretch(rows.select_related("requester", "assignee", "team"), query)
     _say_who_waits(found.tickets, in_words=queue.slug == "held")
     _say_who_is_forged(found.tickets)
-    return found
+    return Page(found.tickets, queue, filters, newer=found.newer, older=found.older)
 
 
 def _say_who_is_forged(tickets: Iterable[Ticket]) -> None:
     """Which were opened by a mail that is not from whom it says: one query for the page."""
     forged = Comment.objects.filter(
-        ticket__in=tickets, visibility=Comment.Visibility.PUBLIC, mail__reason="open", mail__proof__verdict="failed"
+        ticket__in=tickets,
+        visibility=Comment.Visibility.PUBLIC,
+        mail__reason="open",
+        mail__proof__verdict="failed",
     )
     found = set(forged.order_by().values_list("ticket", flat=True))
     for ticket in tickets:
@@ -93,10 +119,12 @@ def _say_who_waits(tickets: Iterable[Ticket], *, in_words: bool) -> None:
     """In which mail is held, and in the queue of these whose, and why: one query for the page."""
     waiting = Comment.objects.filter(
         ticket__in=tickets, visibility=Comment.Visibility.HELD, rejected_at=None
-    ).select_related("author")  # fmt: skip
+    ).select_related("author")
     who: dict[int, list[str]] = {}
     for comment in waiting.defer("text", "html", "quoted_text", "quoted_html").order_by("id"):
-        who.setdefault(comment.ticket_id, []).append(f"{comment.author} waits: {comment.held_reason}")
+        who.setdefault(comment.ticket_id, []).append(
+            f"{comment.author} waits: {comment.held_reason}"
+        )
     for ticket in tickets:
         ticket.who_waits = who.get(ticket.pk, []) if in_words else []  # type: ignore[attr-defined]
         ticket.has_held = ticket.pk in who  # type: ignore[attr-defined]
@@ -112,53 +140,16 @@ def _matches(words: str) -> Q:
     if (number := whole(words.removeprefix("#"))) is not None:
         return Q(pk=number) | Q(pk__in=search.ticket_ids(words))
     if "@" in words:
-        people = Person.objects.filter(Q(email=words.lower()) | Q(addresses__address=words.lower())).values("pk")
+        people = Person.objects.filter(
+            Q(email=words.lower()) | Q(addresses__address=words.lower())
+        ).values("pk")
         return Q(requester__in=people) | Q(pk__in=search.ticket_ids(words))
     return Q(pk__in=search.ticket_ids(words))
 
 
-def _keyset(rows: QuerySet[Ticket], queue: Queue, filters: dict[str, str], query: Mapping[str, str]) -> Page:
-    rows = rows.select_related("requester", "assignee", "team")
-    before, after = _cursor(query.get("before", "")), _cursor(query.get("after", ""))
-    if after:
-        at, pk = after
-        found = list(
-            rows.filter(Q(activity_at__gt=at) | Q(activity_at=at, pk__gt=pk)).order_by("activity_at", "pk")[: PAGE + 1]
-        )
-        more, shown = len(found) > PAGE, list(reversed(found[:PAGE]))
-        return Page(
-            shown,
-            queue,
-            filters,
-            _as_cursor(shown[0]) if more and shown else "",
-            _as_cursor(shown[-1]) if shown else "",
-        )
-    if before:
-        at, pk = before
-        rows = rows.filter(activity_at__lte=at).exclude(activity_at=at, pk__gte=pk)
-    found = list(rows.order_by("-activity_at", "-pk")[: PAGE + 1])
-    shown = found[:PAGE]
-    return Page(
-        shown, queue, filters,
-        newer=_as_cursor(shown[0]) if before and shown else "",
-        older=_as_cursor(shown[-1]) if len(found) > PAGE else "",
-    )  # fmt: skip
-
-
-def _as_cursor(ticket: Ticket) -> str:
-    return f"{ticket.activity_at.timestamp():.6f}_{ticket.pk}"
-
-
-def _cursor(value: str) -> tuple[datetime, int] | None:
-    match = re.fullmatch(r"([0-9]{1,11}\.[0-9]{6})_([0-9]{1,18})", value)
-    if not match:
-        return None
-    return datetime.fromtimestamp(float(match[1]), tz=timezone.get_default_timezone()), int(match[2])
-
-
 def choices(me: Person, ticket: Ticket | None = None) -> dict[str, list[tuple[int, str]]]:
-    """What the list's filters and bulk actions offer, or a ticket's page: `agents` are all there are, `assignable` those
-    to whom it may be given, with whom it has."""
+    """What the list's filters and bulk actions offer, or a ticket's page: `agents` are all there
+    are, `assignable` those to whom it may be given, with whom it has."""
     assignable = {person.pk: str(person) for person in access.assignable(me, ticket)}
     if ticket is not None and ticket.assignee is not None:
         assignable.setdefault(ticket.assignee.pk, str(ticket.assignee))

@@ -13,8 +13,22 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.sites import UnfoldAdminSite
 
 from helpdesk import access
-from helpdesk.given import NoText, only_keys
-from helpdesk.middleware import strict
+from helpdesk.edge.middleware import strict
+from helpdesk.request_data import NoText, only_keys
+from helpdesk.staff import (
+    changing,
+    conversation,
+    deciding,
+    ledger,
+    look,
+    mail,
+    me,
+    participants,
+    replying,
+    sent_to_files,
+    texts,
+    tickets,
+)
 
 
 class StaffSite(UnfoldAdminSite):
@@ -37,8 +51,6 @@ class StaffSite(UnfoldAdminSite):
         return guarded
 
     def extra_urls(self) -> list[URLPattern | URLResolver]:
-        from helpdesk.staff import conversation, look, mail, me, texts, tickets
-
         def page(route: str, view: Any, name: str) -> Any:
             return path(route, self.admin_view(strict(view)), name=name)
 
@@ -47,22 +59,28 @@ class StaffSite(UnfoldAdminSite):
             page("tickets/next/", tickets.take_next, "tickets_next"),
             page("tickets/bulk/", tickets.bulk, "tickets_bulk"),
             page("tickets/<key:pk>/", conversation.ticket, "ticket"),
-            page("tickets/<key:pk>/reply/", conversation.reply, "ticket_reply"),
-            page("tickets/<key:pk>/change/", conversation.change, "ticket_change"),
-            page("tickets/<key:pk>/people/", conversation.change_people, "ticket_people"),
-            page("tickets/<key:pk>/spam/", conversation.spam, "ticket_spam"),
-            page("tickets/<key:pk>/watch/", conversation.watch, "ticket_watch"),
-            page("tickets/<key:pk>/lift/", conversation.lift, "ticket_lift"),
-            page("tickets/<key:pk>/links/", conversation.end_links, "ticket_links"),
-            page("tickets/<key:pk>/pin/", conversation.pin, "ticket_pin"),
-            page("comments/<key:pk>/take-back/", conversation.take_back, "comment_take_back"),
+            page("tickets/<key:pk>/reply/", replying.reply, "ticket_reply"),
+            page("tickets/<key:pk>/change/", changing.change, "ticket_change"),
+            page("tickets/<key:pk>/people/", participants.change_people, "ticket_people"),
+            page("tickets/<key:pk>/spam/", changing.spam, "ticket_spam"),
+            page("tickets/<key:pk>/watch/", participants.watch, "ticket_watch"),
+            page("tickets/<key:pk>/lift/", participants.lift, "ticket_lift"),
+            page("tickets/<key:pk>/links/", participants.end_links, "ticket_links"),
+            page("tickets/<key:pk>/pin/", participants.pin, "ticket_pin"),
+            page("comments/<key:pk>/take-back/", replying.take_back, "comment_take_back"),
             # For staff who forgot their password: no sign-in before these.
             path("password-reset/", me.PasswordReset.as_view(), name="admin_password_reset"),
-            path("password-reset/sent/", me.PasswordResetDone.as_view(), name="password_reset_done"),
-            path("password-reset/<uidb64>/<token>/", me.PasswordResetConfirm.as_view(), name="password_reset_confirm"),
+            path(
+                "password-reset/sent/", me.PasswordResetDone.as_view(), name="password_reset_done"
+            ),
+            path(
+                "password-reset/<uidb64>/<token>/",
+                me.PasswordResetConfirm.as_view(),
+                name="password_reset_confirm",
+            ),
             page("me/", me.my_mail, "me"),
             page("mail-texts/<key:pk>/preview/", texts.preview, "mail_text_preview"),
-            page("comments/<key:pk>/decide/", conversation.decide, "comment_decide"),
+            page("comments/<key:pk>/decide/", deciding.decide, "comment_decide"),
             page("comments/<key:pk>/html/", conversation.comment_html, "comment_html"),
             page("attachments/<key:pk>/", mail.attachment, "attachment"),
             page("mail/<key:pk>/", mail.inbound_mail, "inbound_mail"),
@@ -70,19 +88,25 @@ class StaffSite(UnfoldAdminSite):
             page("mail/<key:pk>/again/", mail.again, "mail_again"),
             page("to-look-at/", look.to_look_at, "to_look_at"),
             page("to-look-at/decide/", look.decide, "to_look_at_decide"),
-            page("tickets/<key:pk>/asked/", conversation.asked, "ticket_asked"),
-            page("ledger/", mail.ledger_page, "ledger"),
-            page("sent-mail/", mail.sent_mail, "sent_mail"),
-            page("sent-mail/<str:name>/", mail.sent_mail_file, "sent_mail_file"),
+            page("tickets/<key:pk>/asked/", participants.asked, "ticket_asked"),
+            page("ledger/", ledger.ledger_page, "ledger"),
+            page("sent-mail/", sent_to_files.sent_mail, "sent_mail"),
+            page("sent-mail/<str:name>/", sent_to_files.sent_mail_file, "sent_mail_file"),
         ]
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Asked anew each time: unfold keeps what somebody found for five minutes, in which it may have gone out of their
-        sight."""
+    def search(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Asked anew each time: unfold keeps what somebody found for five minutes, in which it may
+        have gone out of their sight."""
         found = f"{request.user.pk}_{request.GET.get('s', '').lower()}"
-        cache.delete_many([f"unfold_search_{hashlib.sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()}"])
+        cache.delete_many(
+            [f"unfold_search_{hashlib.sha256(found.encode('utf-8', 'surrogatepass')).hexdigest()}"]
+        )
         response: HttpResponse = super().search(request, extra_context)
         return response
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return redirect("admin:tickets")

@@ -8,9 +8,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from helpdesk import access, actions, routing
-from helpdesk.given import page_of_ours, whole
+from helpdesk import access, actions, assignment
+from helpdesk.health import accounts
 from helpdesk.models import Person, Ticket
+from helpdesk.outbound import servers
+from helpdesk.request_data import page_of_ours, whole
 from helpdesk.staff import queues
 
 MAX_BULK = 200
@@ -23,29 +25,68 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
 
     def link(**changes: str) -> str:
         query = {"queue": page.queue.slug, **page.filters, **changes}
-        return f"{reverse('admin:tickets')}?{urlencode({name: value for name, value in query.items() if value})}"
+        said = urlencode({name: value for name, value in query.items() if value})
+        return f"{reverse('admin:tickets')}?{said}"
 
     context = {
         **admin.site.each_context(request),
         "title": page.queue.title,
         "page": page,
-        "tabs": [(queue.title, link(queue=queue.slug), queue.slug == page.queue.slug) for queue in queues.QUEUES],
+        "tabs": [
+            (queue.title, link(queue=queue.slug), queue.slug == page.queue.slug)
+            for queue in queues.QUEUES
+        ],
         "older": link(before=page.older) if page.older else "",
         "newer": link(after=page.newer) if page.newer else "",
         "clear": f"{reverse('admin:tickets')}?queue={page.queue.slug}",
         "choices": queues.choices(request.user),
-        "statuses": [(value, label) for value, label in Ticket.Status.choices if value != Ticket.Status.ASSIGNED],
+        "trouble": _trouble() if access.is_admin(request.user) else [],
+        "statuses": [
+            (value, label)
+            for value, label in Ticket.Status.choices
+            if value != Ticket.Status.ASSIGNED
+        ],
         "is_fullwidth": "1",
     }
     return render(request, "staff/tickets.html", context)
 
 
+def _trouble() -> list[tuple[str, str, str]]:
+    """What keeps mail from going out or coming in, for who can mend it: in a sentence, in the
+    server's words, and where more about it is."""
+    out = [
+        (
+            (
+                f"Mail from {server.name or 'this helpdesk'} does not go out. "
+                "It waits, and nothing is lost."
+            ),
+            server.error,
+            reverse("admin:helpdesk_outboundmail_changelist"),
+        )
+        for server in servers.failing()
+    ]
+    silent = [
+        (
+            "An IMAP account is not reached; its mail is not taken in.",
+            words,
+            reverse("admin:inbound_imapaccount_changelist"),
+        )
+        for words in accounts.silent()
+    ]
+    return out + silent
+
+
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Assigns or moves the ticked tickets, one by one; says how many changed, and why others did not."""
+    """Assigns or moves the ticked tickets, one by one; says how many changed, and why others did
+    not."""
     assert access.is_staff(request.user)
     back = page_of_ours(request.POST.get("back", "")) or reverse("admin:tickets")
-    pks = [pk for ticked in request.POST.getlist("ticket")[:MAX_BULK] if (pk := whole(ticked)) is not None]
+    pks = [
+        pk
+        for ticked in request.POST.getlist("ticket")[:MAX_BULK]
+        if (pk := whole(ticked)) is not None
+    ]
     assignee, status = request.POST.get("assignee", ""), request.POST.get("status", "")
     if not pks or not (assignee or status):
         messages.warning(request, "Tick some tickets, and choose an agent or a status.")
@@ -86,7 +127,7 @@ def take_next(request: HttpRequest) -> HttpResponse:
     """The most urgent ticket that waits is the agent's."""
     assert access.is_staff(request.user)
     try:
-        return redirect("admin:ticket", routing.take_next(request.user).pk)
+        return redirect("admin:ticket", assignment.take_next(request.user).pk)
     except actions.Refused as why:
         messages.warning(request, str(why))
         return redirect("admin:tickets")

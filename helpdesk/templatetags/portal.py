@@ -6,8 +6,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from helpdesk.models import Comment, Ticket
-from helpdesk.models.person import STAFF_ROLES
-from helpdesk.wording import name_for_customers
+from helpdesk.outbound.texts import name_for_customers
 
 register = template.Library()
 
@@ -22,18 +21,19 @@ def state_badge(ticket: Ticket) -> SafeString:
         Ticket.Status.RESOLVED: _("Resolved"),
         Ticket.Status.CLOSED: _("Closed"),
     }
-    return format_html('<span class="badge state-{}">{}</span>', ticket.status, words[Ticket.Status(ticket.status)])
+    return format_html(
+        '<span class="badge state-{}">{}</span>', ticket.status, words[Ticket.Status(ticket.status)]
+    )
 
 
 @register.filter
 def who(comment: Comment) -> str:
     """The name under which mail goes out: not the agent's where the mailbox does not show it."""
-    return name_for_customers(comment.author, comment.ticket.mailbox) if comment.author else _("Support")
-
-
-@register.filter
-def is_ours(comment: Comment) -> bool:
-    return comment.author is not None and comment.author.role in STAFF_ROLES
+    return (
+        name_for_customers(comment.author, comment.ticket.mailbox)
+        if comment.author
+        else _("Support")
+    )
 
 
 @register.filter

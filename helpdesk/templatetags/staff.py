@@ -1,7 +1,6 @@
 """How the staff pages show things."""
 
 from datetime import datetime
-from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -9,22 +8,50 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from helpdesk.models import Attachment, Comment, OutboundMail, Participant, Person, Ticket
-from inbound.models import InboundMail
 
 register = template.Library()
 
-INLINE_LIMIT = 4000
 _RISKY = (
-    "exe", "com", "bat", "cmd", "scr", "pif", "msi", "msp", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", "jar", "hta", "cpl",
-    "lnk", "reg", "iso", "img", "vhd", "docm", "xlsm", "pptm", "dll", "sh", "app", "apk",
-)  # fmt: skip
+    "exe",
+    "com",
+    "bat",
+    "cmd",
+    "scr",
+    "pif",
+    "msi",
+    "msp",
+    "js",
+    "jse",
+    "vbs",
+    "vbe",
+    "wsf",
+    "wsh",
+    "ps1",
+    "jar",
+    "hta",
+    "cpl",
+    "lnk",
+    "reg",
+    "iso",
+    "img",
+    "vhd",
+    "docm",
+    "xlsm",
+    "pptm",
+    "dll",
+    "sh",
+    "app",
+    "apk",
+)
 
 
 @register.filter
 def status_badge(ticket: Ticket) -> SafeString:
     kind = "spam" if ticket.is_spam else ticket.status
     return format_html(
-        '<span class="hd-badge hd-{}">{}</span>', kind, "Spam" if ticket.is_spam else ticket.get_status_display()
+        '<span class="hd-badge hd-{}">{}</span>',
+        kind,
+        "Spam" if ticket.is_spam else ticket.get_status_display(),
     )
 
 
@@ -74,7 +101,9 @@ def is_risky(item: Attachment) -> bool:
 
 @register.filter
 def initials(name: object) -> str:
-    words = [word for word in str(name).replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
+    words = [
+        word for word in str(name).replace("@", " ").replace(".", " ").split() if word[0].isalnum()
+    ]
     return "".join(word[0] for word in words[:2]).upper() or "?"
 
 
@@ -86,7 +115,8 @@ def delivery(comment: Comment) -> list[OutboundMail]:
 
 @register.filter
 def delivery_state(mail: OutboundMail) -> str:
-    """In one word what became of a mail: waiting, delayed, sent, bounced, failed, not sent, cancelled."""
+    """In one word what became of a mail: waiting, delayed, sent, bounced, failed, not sent,
+    cancelled."""
     if mail.state == OutboundMail.State.QUEUED:
         return "delayed" if mail.is_delayed else "waiting"
     return str(mail.get_state_display()).lower()
@@ -99,50 +129,9 @@ def undo_seconds(comment: Comment) -> int:
     queued = [mail for mail in mails if mail.state == OutboundMail.State.QUEUED]
     if not queued or any(mail.attempts for mail in mails):
         return 0
-    return max(0, int((min(mail.next_attempt_at for mail in queued) - timezone.now()).total_seconds()))
-
-
-@register.filter
-def whose_mail(mail: InboundMail | None) -> SafeString:
-    """Whether a mail is from whom it says, as a mark beside it."""
-    proof = (mail.proof if mail else None) or {}
-    if mail is None or not proof or mail.is_history:
-        return SafeString("")
-    by = str(mail.evidence.get("requester_by", ""))
-    if by.startswith("forwarded by"):
-        return format_html('<span class="hd-proof hd-unproven">{}</span>', by)
-    words, icon = {
-        "authenticated": (f"proven to be from {proof['domain']}", "verified_user"),
-        "failed": ("not from them", "gpp_bad"),
-    }.get(proof["verdict"], ("can't be proven", ""))
-    symbol = format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span> ', icon) if icon else ""
-    kind = {"authenticated": "proven", "failed": "forged"}.get(proof["verdict"], "unproven")
-    return format_html('<span class="hd-proof hd-{}" title="{}">{}{}</span>', kind, _sentence(proof), symbol, words)
-
-
-@register.filter
-def proof_words(mail: InboundMail) -> str:
-    return _sentence(mail.proof) if mail.proof else ""
-
-
-def _sentence(proof: dict[str, Any]) -> str:
-    """“Proven to be from nordwind.example: it bears the domain's signature.”"""
-    begins = {
-        "authenticated": f"Proven to be from {proof['domain']}",
-        "failed": "Not from whom it says",
-    }.get(proof["verdict"], "Can't be proven")
-    return f"{begins}: {proof['why']}."
-
-
-@register.filter
-def ways(comment: Comment) -> list[str]:
-    """How a held mail came, where an agent may trust that although nothing else proves its sender."""
-    proof = (comment.mail.proof if comment.mail else None) or {}
-    if comment.author is None or comment.author.is_staff or proof.get("verdict") == "authenticated":
-        return []
-    found = list(proof.get("ways", []))
-    # Whoever else sends from there may say the same: a network only where there is nothing better.
-    return ([way for way in found if not way.startswith("from ")] or found)[:2]
+    return max(
+        0, int((min(mail.next_attempt_at for mail in queued) - timezone.now()).total_seconds())
+    )
 
 
 @register.filter
@@ -161,9 +150,12 @@ def files(comment: Comment) -> list[Attachment]:
     """What is listed below a comment: not the pictures that the HTML shows in their place."""
     shown = (comment.html + comment.quoted_html).lower()
     return [
-        a for a in comment.attachments.all()
-        if a.is_kept_out or a.is_unscanned or not (a.is_inline and f"cid:{a.content_id.lower()}" in shown)
-    ]  # fmt: skip
+        a
+        for a in comment.attachments.all()
+        if a.is_kept_out
+        or a.is_unscanned
+        or not (a.is_inline and f"cid:{a.content_id.lower()}" in shown)
+    ]
 
 
 @register.filter

@@ -1,7 +1,9 @@
-"""A process that reads mail for another one: `python -m inbound.reading.child`, asked through its standard input.
+"""A process that reads mail for another one: `python -m inbound.reading.child`, asked through its
+standard input.
 
-A question is a frame of JSON and a mail's bytes; an answer is a frame of JSON and the attachments' bytes. What a stranger
-has written can at the worst end this process, after its time or its memory: whoever asked goes on.
+A question is a frame of JSON and a mail's bytes; an answer is a frame of JSON and the attachments'
+bytes. What a stranger has written can at the worst end this process, after its time or its memory:
+whoever asked goes on.
 """
 
 import json
@@ -15,8 +17,10 @@ from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from inbound.reading import ours, received
+from inbound.reading.lines import with_line_ends
 from inbound.reading.message import Envelope
-from inbound.reading.reading import pack, read
+from inbound.reading.packing import pack
+from inbound.reading.reading import read
 from inbound.reading.signatures import check
 
 MEMORY = 1_000_000_000  # bytes of addresses: several times what a mail of 25 MB needs
@@ -26,7 +30,9 @@ HEADER = struct.Struct(">I")
 def main() -> None:
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for whoever asks; our end is the end of our input
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a Ctrl-C is for whoever asks; our end is the end of our input
     with suppress(ValueError, OSError):  # macOS knows no limit of addresses
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -47,11 +53,16 @@ def answer(asked: dict[str, Any], raw: bytes) -> tuple[dict[str, Any], list[byte
         if asked["what"] == "hops":
             return {"hops": received.hops(raw)}, []
         if asked["what"] == "check":
-            keys = {name: None if key is None else key.encode("latin-1") for name, key in asked["keys"].items()}
+            keys = {
+                name: None if key is None else key.encode("latin-1")
+                for name, key in asked["keys"].items()
+            }
             return {"checked": asdict(check(raw, keys))}, []
         if asked["what"] == "links":
-            return {"links": ours.links([raw])}, []
-        reading = read(raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"]))
+            return {"links": ours.links([with_line_ends(raw)])}, []
+        reading = read(
+            raw, Envelope(asked["mail_from"], tuple(asked["rcpt_tos"])), frozenset(asked["ours"])
+        )
         said, files = pack(reading)
         return {"reading": said}, files
     except Exception as error:  # whatever it is: it is the mail's, and whoever asked is told

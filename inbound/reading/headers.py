@@ -1,28 +1,25 @@
-"""Header values as real mail writes them: encoded words, parameters, addresses, Message-IDs.
+"""Header values as real mail writes them: encoded words, addresses, Message-IDs, dates.
 
 The standard library's modern policy raises on some of these and misreads others (an unquoted file
 name ends at its first space, a character split over two encoded words is lost), so the grammar that
-real mail follows is here.
+real mail follows is here, in `mime.encoded_words` and in `mime.parameters`.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote_to_bytes
 
-from inbound.reading.charset import clean, decode
 from inbound.reading.message import Address
+from inbound.reading.mime.charset import clean, decode
+from inbound.reading.mime.encoded_words import encoded_words
 
 MAX_TEXT = 10_000  # characters of a header that is shown; Subject has 998 by RFC 5322 2.1.1
 MAX_LIST = 200_000  # characters of a list of addresses or ids
 MAX_ITEM = 1_000  # of one address with its name
-MAX_ADDRESS = 254  # RFC 5321 4.5.3.1.3, without the angle brackets: nobody can write to a longer one
+# RFC 5321 4.5.3.1.3, without the angle brackets: nobody can write to a longer one
+MAX_ADDRESS = 254
 
-# RFC 2047 section 2, with the spaces inside that some senders leave there.
-_WORD_BEGINS = re.compile(r"=\?([^?\s]{1,60}+)\?([bBqQ])\?")
 _MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 
 
@@ -35,7 +32,7 @@ def text(raw: str) -> str:
     pending: list[bytes] = []  # adjacent words of one charset are decoded as one
     label = ""
     end = 0
-    for start, stop, charset, data in _encoded_words(raw):
+    for start, stop, charset, data in encoded_words(raw):
         between = raw[end:start]
         if not (pending and not between.strip() and label.lower() == charset.lower()):
             if pending:
@@ -52,56 +49,16 @@ def text(raw: str) -> str:
     return one_line("".join(pieces))
 
 
-def _encoded_words(raw: str) -> Iterator[tuple[int, int, str, bytes]]:
-    """Where each encoded word stands, its charset, and its bytes."""
-    position = 0
-    while (begin := raw.find("=?", position)) >= 0:
-        head = _WORD_BEGINS.match(raw, begin)
-        if head is None:
-            position = begin + 1
-            continue
-        stop = raw.find("?=", head.end())
-        if stop < 0:
-            return
-        yield begin, stop + 2, head[1].split("*")[0], _word_bytes(head[2], raw[head.end() : stop])
-        position = stop + 2
+def _eight_bit(value: str) -> str:
+    """Raw 8-bit bytes in a header (surrogate escapes after parsing) as text."""
+    if value.isascii():
+        return value
+    return decode(value.encode("utf-8", "surrogateescape"))
 
 
 def one_line(value: str) -> str:
     """White space folded to single spaces, so that no value can begin another header."""
     return " ".join(clean(value).split())
-
-
-def parameters(raw: str) -> tuple[str, dict[str, str]]:
-    """`type/sub; name="a b"; x*0*=…` → ("type/sub", {…}), RFC 2045 5.1 and RFC 2231, leniently."""
-    value, _, rest = raw.partition(";")
-    found: dict[str, str] = {}
-    pieces: dict[str, dict[int, tuple[bool, str]]] = {}
-    for name, content in _split_parameters(rest[:MAX_TEXT]):
-        section = re.fullmatch(r"([^*]+)(?:\*(\d+))?(\*)?", name)
-        if section is None or (section[2] is None and section[3] is None):
-            found.setdefault(name, text(content))
-        else:
-            # "name" and "name*" may stand side by side: the extended form wins below.
-            pieces.setdefault(section[1], {})[int(section[2] or 0)] = (bool(section[3]), content)
-    for name, parts in pieces.items():
-        found[name] = _join_sections([parts[number] for number in sorted(parts)])
-    return one_line(value[:MAX_TEXT]).lower(), found
-
-
-def parameter(raw: str, name: str) -> str:
-    """One parameter's value exactly as it stands there, or "": a boundary is compared byte by byte."""
-    rest = raw.partition(";")[2]
-    return next((value for found, value in _split_parameters(rest[:MAX_TEXT]) if found == name), "")
-
-
-def addresses(raw: str) -> tuple[Address, ...]:
-    """Every address in a header, groups flattened (RFC 5322 3.4), in their order."""
-    found: list[Address] = []
-    for item in _split_addresses(raw[:MAX_LIST]):
-        if address := _address(item):
-            found.append(address)
-    return tuple(found)
 
 
 def message_ids(raw: str) -> tuple[str, ...]:
@@ -132,73 +89,18 @@ def date(raw: str) -> datetime | None:
         return None
 
 
-def _eight_bit(value: str) -> str:
-    """Raw 8-bit bytes in a header (surrogate escapes after parsing) as text."""
-    if value.isascii():
-        return value
-    return decode(value.encode("utf-8", "surrogateescape"))
-
-
-def _word_bytes(encoding: str, content: str) -> bytes:
-    data = content.encode("ascii", "replace")
-    if encoding in "qQ":
-        data = data.replace(b"_", b" ")
-        return re.sub(rb"=([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), data)
-    return from_base64(data)
-
-
-def from_base64(data: bytes) -> bytes:
-    """Base64 that may hold rubbish, white space, or wrong padding: as much as can be read."""
-    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", data.partition(b"=")[0] if data.rstrip().endswith(b"=") else data)
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    try:
-        return base64.b64decode(letters + b"=" * (-len(letters) % 4))
-    except binascii.Error:
-        return b""
-
-
-def _split_parameters(rest: str) -> Iterator[tuple[str, str]]:
-    """`a=b; c="d;e"` at its semicolons; quotes that are never closed end with the value."""
-    rest, position = rest.replace("\r\n", "").replace("\n", ""), 0
-    while position < len(rest):
-        equals, semicolon = rest.find("=", position), rest.find(";", position)
-        if equals < 0:
-            return
-        if 0 <= semicolon < equals:  # a word without a value
-            position = semicolon + 1
-            continue
-        name, begin = rest[position:equals].strip(' \t"').lower(), equals + 1
-        while begin < len(rest) and rest[begin] in " \t":
-            begin += 1
-        quoted = _QUOTED.match(rest, begin)
-        if quoted:
-            # A backslash before anything but a quote is meant as one: Windows paths.
-            value = re.sub(r'\\(["\\])', r"\1", quoted[1])
-            semicolon = rest.find(";", quoted.end())
-        else:
-            semicolon = rest.find(";", begin)
-            value = rest[begin : semicolon if semicolon >= 0 else len(rest)].strip()
-        if name:
-            yield name, value
-        position = semicolon + 1 if semicolon >= 0 else len(rest)
-
-
-# Quantifiers that give nothing back: what was read is not read again.
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"?', re.DOTALL)
-
-
-def _join_sections(sections: list[tuple[bool, str]]) -> str:
-    charset, data = "", []
-    for number, (extended, content) in enumerate(sections):
-        if extended and number == 0 and content.count("'") >= 2:
-            charset, _, content = content.split("'", 2)
-        raw = content.encode("utf-8", "surrogateescape")
-        data.append(unquote_to_bytes(raw) if extended else raw)
-    return text(one_line(decode(b"".join(data), charset)))
+def addresses(raw: str) -> tuple[Address, ...]:
+    """Every address in a header, groups flattened (RFC 5322 3.4), in their order."""
+    found: list[Address] = []
+    for item in _split_addresses(raw[:MAX_LIST]):
+        if address := _address(item):
+            found.append(address)
+    return tuple(found)
 
 
 def _split_addresses(raw: str) -> Iterator[str]:
-    """At commas (and the semicolons Outlook writes) that stand in no quotes, comments or brackets."""
+    """At commas (and the semicolons Outlook writes) that stand in no quotes, comments or
+    brackets."""
     value = re.sub(r"\r?\n[ \t]*+", " ", raw)
     start, quoted, comment, bracket, has_at, before = 0, False, 0, False, False, ""
     for position, char in enumerate(value):
@@ -241,16 +143,26 @@ def _address(item: str) -> Address | None:
     if name.startswith('"') and name.endswith('"') and len(name) > 1:
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     spec = text(spec).replace(" ", "") if '"' not in spec else text(spec)
-    spec = spec.removeprefix("mailto:").rpartition(":")[2] if spec.startswith("@") else spec.removeprefix("mailto:")
+    spec = (
+        spec.removeprefix("mailto:").rpartition(":")[2]
+        if spec.startswith("@")
+        else spec.removeprefix("mailto:")
+    )
     spec = spec.strip("<>.,;'")
     if "@" not in spec or len(spec) > MAX_ADDRESS or _looks_like_ascii(spec):
         return None
     return Address(spec.lower(), text(name).strip("'\" ")[:200])
 
 
+_NOT_IN_ADDRESSES = re.compile(r"[\s\"'<>()\[\],;:]++")
+
+
 def _looks_like_ascii(spec: str) -> bool:
-    """Whether a letter of it is ASCII only in lower case, as the Kelvin sign is: it would be somebody else's address."""
-    return not spec.isascii() and any(char.lower().isascii() and not char.isascii() for char in spec)
+    """Whether a letter of it is ASCII only in lower case, as the Kelvin sign is: it would be
+    somebody else's address."""
+    return not spec.isascii() and any(
+        char.lower().isascii() and not char.isascii() for char in spec
+    )
 
 
 def _spec_and_name(item: str) -> tuple[str, str]:
@@ -262,6 +174,3 @@ def _spec_and_name(item: str) -> tuple[str, str]:
     if item.endswith(")") and (begin := item.rfind("(")) >= 0:
         return item[:begin], item[begin + 1 : -1]
     return item, ""
-
-
-_NOT_IN_ADDRESSES = re.compile(r"[\s\"'<>()\[\],;:]++")

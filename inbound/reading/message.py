@@ -6,17 +6,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from inbound.reading.refusal_words import NOBODY_THERE, OTHER_REASON
 from inbound.reading.results import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who handed a mail over for whom; kept beside the message and never merged into its headers."""
+    """Who handed a mail over for whom; kept beside the message and never merged into its
+    headers."""
 
     mail_from: str | None = None  # "" is the null sender (RFC 5321 4.5.5), None: nobody told us
     rcpt_tos: tuple[str, ...] = ()
     client: str = ""
-    results: tuple[Result, ...] | None = None  # what a provider that hands it over says it found out about it
+    # what a provider that hands it over says it found out about it
+    results: tuple[Result, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A part that is kept as a file. `name` is safe to show and to store: no path, no control characters."""
+    """A part that is kept as a file. `name` is safe to show and to store: no path, no control
+    characters."""
 
     part: int  # its place among the mail's parts; with the mail's id, a name that never changes
     name: str
@@ -39,7 +43,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """What a mail says, decoded. Every string is clean: no surrogates, no NUL, headers without CR or LF."""
+    """What a mail says, decoded. Every string is clean: no surrogates, no NUL, headers without CR
+    or LF."""
 
     from_: Address
     reply_to: tuple[Address, ...] = ()
@@ -77,7 +82,8 @@ class Verdict:
     kind: Kind
     reason: str
     evidence: str = ""
-    is_quiet: bool = False  # a person's, as far as can be told, but better not answered by a machine
+    # a person's, as far as can be told, but better not answered by a machine
+    is_quiet: bool = False
     is_sure: bool = True  # of a bounce: it is a report by its structure, not by its words alone
 
 
@@ -98,9 +104,11 @@ class FailedRecipient:
         """The address itself is no good: it does not exist, has moved, or takes no mail at all."""
         if self.action != "failed":
             return False
-        if _REFUSED_FOR_OTHER_REASONS.search(self.diagnostic[:500]):
+        if OTHER_REASON.search(self.diagnostic[:500]):
             return False
-        return bool(_DEAD_STATUS.match(self.status)) or bool(_DEAD_WORDS.search(self.diagnostic[:500]))
+        if _DEAD_STATUS.match(self.status):
+            return True
+        return bool(NOBODY_THERE.search(self.diagnostic[:500]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +127,4 @@ class DeliveryReport:
 
 # RFC 3463 3.2: the address statuses that no later attempt and no other content will change.
 _DEAD_STATUS = re.compile(r"5\.1\.(?:0|1|2|3|6|10)$|5\.2\.1$|5\.4\.4$")
-_DEAD_WORDS = re.compile(
-    r"""(?:user|recipient|mailbox|address|account|addressee|person|name)\s?(?:\S+\s+){0,4}?(?:is\s+|was\s+)?(?:unknown|not\s+found|does(?:\s+not|n't)\s+exist|doesn't\s+exist|no\s+longer|disabled|invalid|unavailable|inactive|not\s+(?:known|listed|exist))
-      |(?:unknown|no\s+such|invalid|non-?existent)\s+(?:\S+\s+)?(?:user|recipient|mailbox|address|account|person|local)|user\s+doesn't\s+have|(?:host|domain)\s+(?:\S+\s+){0,3}?(?:unknown|not\s+found|does\s+not\s+exist)
-      |host\s+unknown|name\s+or\s+service\s+not\s+known|no\s+mailbox\s+(?:here|by)|not\s+our\s+customer|null\s?mx|does\s+not\s+accept\s+mail|has\s+moved""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_REFUSED_FOR_OTHER_REASONS = re.compile(
-    r"""spam|blacklist|block(?:ed|\s?list)|reputation|policy|dmarc|spf\b|dkim|over\s?quota|quota|mailbox\s+(?:is\s+)?full|too\s+(?:large|big|many)|relay(?:ing)?|rate\s?limit|try\s+again|reverse\s+dns|virus
-      |greylist|timed?\s+out|sender\s+(?:address\s+)?(?:rejected|verify|domain)|starttls|suppression""",
-    re.VERBOSE | re.IGNORECASE,
-)
-
 Evidence = dict[str, Any]  # what an outcome stores: JSON only

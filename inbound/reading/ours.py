@@ -1,7 +1,7 @@
 """What a mail may carry that came from us: the marks of our mail, and links that set a password.
 
-By their look alone: whoever has the keys tells whether they are. Found wherever they are in a mail, however it is quoted,
-folded or encoded; what was made a picture is not.
+By their look alone: whoever has the keys tells whether they are. Found wherever they are in a mail,
+however it is quoted, folded or encoded; what was made a picture is not.
 """
 
 import re

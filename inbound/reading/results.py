@@ -1,4 +1,5 @@
-"""Authentication-Results (RFC 8601), as servers really write them: what one found out about a mail that it took in."""
+"""Authentication-Results (RFC 8601), as servers really write them: what one found out about a mail
+that it took in."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ MAX_VALUE, MAX_RESULTS = 8000, 30
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One method's result: `dkim=pass header.d=example.com` is method dkim, value pass, said {"header.d": …}."""
+    """One method's result: `dkim=pass header.d=example.com` is method dkim, value pass, said
+    {"header.d": …}."""
 
     method: str
     value: str
@@ -32,7 +34,9 @@ def read_results(value: str) -> Results:
     first = parts[0].split()
     # "mx.example.com 1; …" has a version behind its name; Microsoft begins with a result.
     server = first[0].lower()[:255] if first and "=" not in first[0] else ""
-    results = [_result(part) for part in (parts[1:] if server or not first else parts)[:MAX_RESULTS]]
+    results = [
+        _result(part) for part in (parts[1:] if server or not first else parts)[:MAX_RESULTS]
+    ]
     return Results(server, tuple(result for result in results if result is not None))
 
 

@@ -1,8 +1,10 @@
-"""Who has written a mail, where From names somebody else: a website's form, or a group that is our own address.
+"""Who has written a mail, where From names somebody else: a website's form, or a group that is our
+own address.
 
-The rule: From says who writes. Where From is one of our own addresses, the first of X-Original-From, X-Original-Sender,
-Reply-To and Sender that is not ours does. Where From is the address of a form or of no-reply and Reply-To names
-exactly one other address, Reply-To says who has filled it in; such a mail opens tickets and never speaks in one.
+The rule: From says who writes. Where From is one of our own addresses, the first of
+X-Original-From, X-Original-Sender, Reply-To and Sender that is not ours does. Where From is the
+address of a form or of no-reply and Reply-To names exactly one other address, Reply-To says who has
+filled it in; such a mail opens tickets and never speaks in one.
 """
 
 import re
@@ -17,7 +19,8 @@ FROM, BEHIND_OURS, FORM, NOBODY = "from", "behind our own address", "form", "nob
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`by` is from, behind our own address, form, or nobody (From is ours, and no other address is named)."""
+    """`by` is from, behind our own address, form, or nobody (From is ours, and no other address is
+    named)."""
 
     address: Address
     by: str
@@ -43,16 +46,32 @@ def is_ours(address: str, ours: Collection[str]) -> bool:
 
 def names_a_form(parsed: ParsedMail, ours: Collection[str]) -> bool:
     """Whether a form sent it for whom Reply-To names."""
-    if not _FORMS.match(parsed.from_.address) or parsed.header("list-id") or parsed.header("list-unsubscribe"):
+    if (
+        not _FORMS.match(parsed.from_.address)
+        or parsed.header("list-id")
+        or parsed.header("list-unsubscribe")
+    ):
         return False
     others = {address.address for address in parsed.reply_to if address.address}
-    return len(others) == 1 and not (others & {parsed.from_.address}) and not is_ours(min(others), ours)
+    return (
+        len(others) == 1
+        and not (others & {parsed.from_.address})
+        and not is_ours(min(others), ours)
+    )
 
 
-_FORMS = re.compile(
-    r"(?:no-?_?reply|do-?_?not-?_?reply|wordpress|(?:web|contact|kontakt)?-?_?(?:forms?|formular|formulaire|formulario)|form-?mail(?:er)?"
-    r"|www-data|apache|website|web)(?:[-+_.][^@]{0,60})?@"
+_LOCAL_PARTS = (
+    r"no-?_?reply",
+    r"do-?_?not-?_?reply",
+    r"wordpress",  # WordPress's own address
+    r"(?:web|contact|kontakt)?-?_?(?:forms?|formular|formulaire|formulario)",
+    r"form-?mail(?:er)?",  # FormMail
+    r"www-data",  # what a web server is called on Debian
+    r"apache",  # and elsewhere
+    r"website",
+    r"web",
 )
+_FORMS = re.compile(rf"(?:{'|'.join(_LOCAL_PARTS)})(?:[-+_.][^@]{{0,60}})?@")
 
 
 def _behind(parsed: ParsedMail) -> list[Address]:
@@ -67,5 +86,7 @@ def _behind(parsed: ParsedMail) -> list[Address]:
 
 def _without_via(named: Address, shown: Address) -> Address:
     """A name, at the latest the one that a group shows: "Joe via Support" is Joe."""
-    name = named.name or re.sub(r"\s(?:via|über|por|durch)\s.{0,100}$", "", shown.name, flags=re.IGNORECASE)
+    name = named.name or re.sub(
+        r"\s(?:via|über|por|durch)\s.{0,100}$", "", shown.name, flags=re.IGNORECASE
+    )
     return replace(named, name=name.strip("'\" "))

@@ -1,4 +1,5 @@
-"""What the OpenAPI schema promises is so: requests made from it by Schemathesis, right ones and wrong ones."""
+"""What the OpenAPI schema promises is so: requests made from it by Schemathesis, right ones and
+wrong ones."""
 
 import os
 from collections.abc import Iterator
@@ -16,17 +17,21 @@ from hypothesis.errors import Unsatisfiable
 from helpdesk import actions
 from helpdesk.api import tokens
 from helpdesk.models import Attachment, Category, CustomField, Team
-from tests.api import PNG, Api, a_file, a_ticket, admin
-from tests.mail import agent, customer, mailbox
+from tests.support.api import PNG, Api, a_file, a_ticket, admin
+from tests.support.mail import agent, customer, mailbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 # More by hand, and right and wrong by both: SCHEMA_EXAMPLES=100 finds what is rare.
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "3"))
 QUIET = settings(
-    max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -40,14 +45,21 @@ def world(settings) -> dict[str, int | str]:
     ticket, mine = a_ticket(), a_ticket("Mine")
     actions.assign(mine, agent(), actor=agent())
     comment = (
-        Api(customer()).upload(f"/api/tickets/{ticket.pk}/comments/", {"body": "Hm", "file": a_file(PNG)}).json()["id"]
+        Api(customer())
+        .upload(f"/api/tickets/{ticket.pk}/comments/", {"body": "Hm", "file": a_file(PNG)})
+        .json()["id"]
     )
     Api(agent())("POST", f"/api/tickets/{mine.pk}/comments/", {"body": "Hm"})
     file = Attachment.objects.get()
     return {
-        "id": ticket.pk, "ticket": ticket.pk, "comment": comment, "message_id": comment, "profile_id": customer().pk,
-        "name": file.file.name.rpartition("/")[2], "file": file.pk,
-    }  # fmt: skip
+        "id": ticket.pk,
+        "ticket": ticket.pk,
+        "comment": comment,
+        "message_id": comment,
+        "profile_id": customer().pk,
+        "name": file.file.name.rpartition("/")[2],
+        "file": file.pk,
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +81,9 @@ ROUNDS = [
 
 
 @pytest.mark.parametrize(("who", "kind"), ROUNDS)
-def test_every_answer_is_one_that_the_schema_knows(who: str, kind: str, world: dict[str, Any]) -> None:
+def test_every_answer_is_one_that_the_schema_knows(
+    who: str, kind: str, world: dict[str, Any]
+) -> None:
     # Here, for every process of a run reads this file and one of them runs it.
     import schemathesis
     from schemathesis import GenerationMode, checks
@@ -78,9 +92,12 @@ def test_every_answer_is_one_that_the_schema_knows(who: str, kind: str, world: d
 
     mode = GenerationMode.POSITIVE if kind == "right" else GenerationMode.NEGATIVE
     checked = [
-        checks.not_a_server_error, conformance.status_code_conformance, conformance.content_type_conformance,
-        conformance.response_schema_conformance, conformance.response_headers_conformance,
-    ]  # fmt: skip
+        checks.not_a_server_error,
+        conformance.status_code_conformance,
+        conformance.content_type_conformance,
+        conformance.response_schema_conformance,
+        conformance.response_headers_conformance,
+    ]
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
     access = tokens.issue(customer() if who == "a customer" else admin())["access"]
     wrong: list[str] = []
@@ -89,7 +106,9 @@ def test_every_answer_is_one_that_the_schema_knows(who: str, kind: str, world: d
     def run(case: Any, known: bool) -> None:
         for name in case.path_parameters or {}:
             if known and name in world:
-                case.path_parameters[name] = world["file" if name == "id" and "/attachments/" in case.path else name]
+                case.path_parameters[name] = world[
+                    "file" if name == "id" and "/attachments/" in case.path else name
+                ]
         with transaction.atomic():
             try:
                 response = case.call(headers={"Authorization": f"Bearer {access}"})
@@ -101,7 +120,9 @@ def test_every_answer_is_one_that_the_schema_knows(who: str, kind: str, world: d
     for found in schema.get_all_operations():
         operation = found.ok()
         try:
-            QUIET(given(case=operation.as_strategy(generation_mode=mode), known=st.booleans())(run))()
+            QUIET(
+                given(case=operation.as_strategy(generation_mode=mode), known=st.booleans())(run)
+            )()
         except Unsatisfiable:
             continue  # nothing can be wrong where nothing is asked for
         except (FailureGroup, Exception) as failure:

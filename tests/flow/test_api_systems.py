@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.api import PDF, PNG
 from tests.flow.test_serve import Served
-from tests.mail import eml
-from tests.services import wait_for
+from tests.support.api import PDF, PNG
+from tests.support.mail import eml
+from tests.support.services import wait_for
 
 PHRASE = "a long phrase of mine"
 ADMIN = ("admin@example.com", "correct horse battery")
@@ -25,7 +25,9 @@ ADMIN = ("admin@example.com", "correct horse battery")
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    found = Served(tmp_path_factory.mktemp("served"), REQUESTS_A_MINUTE="100000", SIGN_INS_A_MINUTE="100000")
+    found = Served(
+        tmp_path_factory.mktemp("served"), REQUESTS_A_MINUTE="100000", SIGN_INS_A_MINUTE="100000"
+    )
     found.start()
     yield found
     found.kill()
@@ -62,14 +64,18 @@ class Http:
             for name, value in fields.items()
         ] + [
             f'--{boundary}\r\nContent-Disposition: form-data; name="attachments"; filename="{name}"\r\n\r\n'.encode()
-            + content + b"\r\n"
+            + content
+            + b"\r\n"
             for name, content in files.items()
-        ]  # fmt: skip
+        ]
         kind = f"multipart/form-data; boundary={boundary}"
         return self.send("POST", path, b"".join(parts) + f"--{boundary}--\r\n".encode(), kind)
 
     def send(self, method: str, path: str, data: bytes | None, kind: str, **headers: str) -> Answer:
-        more = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        more = {
+            **self.headers,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         if data is not None:
             more["Content-Type"] = kind
         request = urllib.request.Request(self.served.url(path), data, more, method=method)
@@ -82,7 +88,8 @@ class Http:
 
 
 class Browser:
-    """As much of one as is needed to fill in a form, by an admin of the staff site if nothing else is said."""
+    """As much of one as is needed to fill in a form, by an admin of the staff site if nothing else
+    is said."""
 
     def __init__(self, served: Served, *, signs_in: bool = True) -> None:
         self.served = served
@@ -98,9 +105,13 @@ class Browser:
     def submit(self, path: str, page: str = "", **fields: str) -> str:
         """Posts the fields with what is hidden in the page; the page after it."""
         tags = re.findall(r"<input[^>]*>", self.get(page or path))
-        hidden = [dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in tags if 'type="hidden"' in tag]
+        hidden = [
+            dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in tags if 'type="hidden"' in tag
+        ]
         data = {tag["name"]: tag.get("value", "") for tag in hidden if "name" in tag} | fields
-        with self.opener.open(self.served.url(path), urllib.parse.urlencode(data).encode(), timeout=30) as answer:
+        with self.opener.open(
+            self.served.url(path), urllib.parse.urlencode(data).encode(), timeout=30
+        ) as answer:
             return str(answer.read().decode())
 
 
@@ -111,10 +122,14 @@ def mailed(served: Served, to: str, pattern: str) -> str:
         for mail in reversed(served.sent()):
             if to in str(mail["X-Envelope-To"]):
                 parts = [
-                    part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/plain"
+                    part.get_payload(decode=True)
+                    for part in mail.walk()
+                    if part.get_content_type() == "text/plain"
                 ]
                 for part in parts:
-                    if isinstance(part, bytes) and (found := re.search(pattern, part.decode(), re.MULTILINE)):
+                    if isinstance(part, bytes) and (
+                        found := re.search(pattern, part.decode(), re.MULTILINE)
+                    ):
                         return found[1]
         return ""
 
@@ -133,18 +148,31 @@ def signed_up(served: Served, name: str) -> Answer:
     """A customer, by the calls that a client makes; {access, refresh, profile}."""
     api, email = Http(served), f"{name}@example.net"
     assert api("POST", "/api/send_otp/", {"email": email}).status == 200
-    verified = api("POST", "/api/verify_otp/", {"email": email, "otp": mailed(served, email, r"^ +(\d{6})\s*$")})
+    verified = api(
+        "POST",
+        "/api/verify_otp/",
+        {"email": email, "otp": mailed(served, email, r"^ +(\d{6})\s*$")},
+    )
     form = {
-        "first_name": name.title(), "last_name": "Brandt", "email": email, "username": name, "password": PHRASE,
-        "re_password": PHRASE, "role": "user", "verification": verified["verification"],
-    }  # fmt: skip
+        "first_name": name.title(),
+        "last_name": "Brandt",
+        "email": email,
+        "username": name,
+        "password": PHRASE,
+        "re_password": PHRASE,
+        "role": "user",
+        "verification": verified["verification"],
+    }
     answer = api("POST", "/signup", form)
     assert answer.status == 201, answer.content
     return answer
 
 
 def signed_in(served: Served, email: str = ADMIN[0], password: str = ADMIN[1]) -> Http:
-    return Http(served, Http(served)("POST", "/auth/jwt/create/", {"email": email, "password": password})["access"])
+    return Http(
+        served,
+        Http(served)("POST", "/auth/jwt/create/", {"email": email, "password": password})["access"],
+    )
 
 
 def made_agents(served: Served) -> list[Http]:
@@ -152,7 +180,9 @@ def made_agents(served: Served) -> list[Http]:
     browser = Browser(served)
     for name in ("ada", "ben"):
         form = {"email": f"{name}@example.com", "name": name.title(), "role": "agent"}
-        page = browser.submit("/admin/helpdesk/person/add/", **form, password1=PHRASE, password2=PHRASE)
+        page = browser.submit(
+            "/admin/helpdesk/person/add/", **form, password1=PHRASE, password2=PHRASE
+        )
         assert "errorlist" not in page
     return [signed_in(served, f"{name}@example.com", PHRASE) for name in ("ada", "ben")]
 
@@ -170,9 +200,14 @@ def test_the_system_with_codes_by_mail_and_djosers_accounts(served: Served) -> N
     assert api("POST", "/api/send_otp/", {"email": email}).status == 200
     code = mailed(served, email, r"^ +(\d{6})\s*$")
     form = {
-        "first_name": "Cleo", "last_name": "Brandt", "email": email, "username": "cleo", "password": PHRASE,
-        "re_password": PHRASE, "role": "user",
-    }  # fmt: skip
+        "first_name": "Cleo",
+        "last_name": "Brandt",
+        "email": email,
+        "username": "cleo",
+        "password": PHRASE,
+        "re_password": PHRASE,
+        "role": "user",
+    }
     assert api("POST", "/auth/users/", form).status == 400
     assert api("POST", "/api/verify_otp/", {"email": email, "otp": code}).status == 200
     assert api("POST", "/api/verify_otp/", {"email": email, "otp": code}).status == 400
@@ -186,23 +221,41 @@ def test_the_system_with_codes_by_mail_and_djosers_accounts(served: Served) -> N
     cleo = Http(served, pair["access"], "JWT")
     assert cleo("GET", "/login")["username"] == "cleo"
 
-    ticket = cleo("POST", "/api/tickets/", {"title": "Printer", "description": "It smokes", "priority": "high"}).json()
+    ticket = cleo(
+        "POST",
+        "/api/tickets/",
+        {"title": "Printer", "description": "It smokes", "priority": "high"},
+    ).json()
     path = f"/api/tickets/{ticket['id']}/"
     assert mailed(served, email, r"#(\d+)") == str(ticket["id"])
-    upload = cleo.upload("/api/tickets/", {"scan.pdf": PDF, "photo.png": PNG}, title="Scans", description="Two of them")
+    upload = cleo.upload(
+        "/api/tickets/",
+        {"scan.pdf": PDF, "photo.png": PNG},
+        title="Scans",
+        description="Two of them",
+    )
     assert [item["name"] for item in upload["attachments"]] == ["scan.pdf", "photo.png"]
     scan = cleo("GET", upload["attachments"][0]["url"])
     assert (scan.content, scan.headers["X-Content-Type-Options"]) == (PDF, "nosniff")
     assert scan.headers["Content-Disposition"] == 'attachment; filename="scan.pdf"'
     assert api("GET", upload["attachments"][0]["url"]).status == 401
-    found = cleo("GET", "/api/tickets/?status=open&priority=high&search=smok&ordering=-created_at&limit=5&offset=0")
+    found = cleo(
+        "GET",
+        "/api/tickets/?status=open&priority=high&search=smok&ordering=-created_at&limit=5&offset=0",
+    )
     assert [row["id"] for row in found["results"]] == [ticket["id"]]
     assert cleo("PATCH", path, {"title": "The printer", "version": 1})["version"] == 2
     conflict = cleo("PUT", path, {"title": "My printer"}, If_Match='"1"')
     assert (conflict.status, conflict.json()["current"]["title"]) == (409, "The printer")
     comment = cleo("POST", path + "comments/", {"body": "Still smoking"})["id"]
-    assert cleo("PATCH", f"{path}comments/{comment}/", {"body": "Still smoking!"})["body"] == "Still smoking!"
-    assert [row["body"] for row in cleo("GET", path + "comments/").json()] == ["It smokes", "Still smoking!"]
+    assert (
+        cleo("PATCH", f"{path}comments/{comment}/", {"body": "Still smoking!"})["body"]
+        == "Still smoking!"
+    )
+    assert [row["body"] for row in cleo("GET", path + "comments/").json()] == [
+        "It smokes",
+        "Still smoking!",
+    ]
     assert cleo("DELETE", f"{path}comments/{comment}/").status == 204
     assert cleo("DELETE", path).status == 204
     assert cleo("GET", path)["status"] == "closed"
@@ -216,11 +269,18 @@ def test_the_system_with_codes_by_mail_and_djosers_accounts(served: Served) -> N
     assert api("POST", "/auth/jwt/verify/", {"token": fresh["access"]}).status == 401
     assert api("POST", "/auth/jwt/refresh/", {"refresh": fresh["refresh"]}).status == 401
     assert api("POST", "/login", {"email": email, "password": PHRASE}).status == 401
-    assert api("POST", "/login", {"email": email, "password": "another long phrase"})["profile"]["email"] == email
+    assert (
+        api("POST", "/login", {"email": email, "password": "another long phrase"})["profile"][
+            "email"
+        ]
+        == email
+    )
 
 
 def test_the_system_with_pins(served: Served) -> None:
-    served.send(eml("The parcel is wet", sender="Pia <pia@example.net>", message_id="pia@example.net"))
+    served.send(
+        eml("The parcel is wet", sender="Pia <pia@example.net>", message_id="pia@example.net")
+    )
     number = int(mailed(served, "pia@example.net", r"#(\d+)"))
     browser = Browser(served)
     pin = issue_pin(browser, number)
@@ -229,7 +289,10 @@ def test_the_system_with_pins(served: Served) -> None:
     assert Http(served)("POST", "/api/users/login/", {"pin": pin}).status == 401
     pia = Http(served, pair["access"])
     assert [row["id"] for row in pia("GET", "/api/tickets/")["results"]] == [number]
-    assert pia("POST", f"/api/tickets/{number}/comments/", {"body": "And the lid is broken"}).status == 201
+    assert (
+        pia("POST", f"/api/tickets/{number}/comments/", {"body": "And the lid is broken"}).status
+        == 201
+    )
     fresh = Http(served)("POST", "/api/token/refresh/", {"refresh": pair["refresh"]}).json()
     assert set(fresh) == {"access", "refresh"}
     assert Http(served)("POST", "/api/token/refresh/", {"refresh": pair["refresh"]}).status == 401
@@ -240,7 +303,9 @@ def test_the_system_of_agents(served: Served, agents: list[Http]) -> None:
     ada, ben = agents
     customer = Http(served, signed_up(served, "gwen")["access"])
     first, second = (
-        customer("POST", "/api/tickets/", {"title": title, "description": "…", "priority": "urgent"})["id"]
+        customer(
+            "POST", "/api/tickets/", {"title": title, "description": "…", "priority": "urgent"}
+        )["id"]
         for title in ("One", "Two")
     )
     assert ada("GET", "/api/agent/tickets/").json() == []
@@ -248,8 +313,13 @@ def test_the_system_of_agents(served: Served, agents: list[Http]) -> None:
     assert ben("POST", "/api/agent/tickets/claim/", {"ticket_id": first}).status == 400
     assert ben("POST", "/api/agent/tickets/claim/", {})["id"] == second
     assert [row["id"] for row in ada("GET", "/api/agent/tickets/").json()] == [first]
-    assert ben("POST", "/api/agent/tickets/", {"ticket_id": first, "status": "resolved"}).status == 403
-    assert ada("POST", "/api/agent/tickets/", {"ticket_id": first, "status": "resolved"})["status"] == "resolved"
+    assert (
+        ben("POST", "/api/agent/tickets/", {"ticket_id": first, "status": "resolved"}).status == 403
+    )
+    assert (
+        ada("POST", "/api/agent/tickets/", {"ticket_id": first, "status": "resolved"})["status"]
+        == "resolved"
+    )
     assert ada("GET", "/api/agent/tickets/").json() == []
     assert customer("GET", "/api/agent/tickets/").status == 403
     bulk = ada("POST", "/api/tickets/bulk/", {"ids": [first, second], "status": "closed"}).json()
@@ -262,7 +332,9 @@ def test_the_system_of_guests(served: Served, agents: list[Http]) -> None:
     assert mailed(served, "gus@example.net", r"#(\d+)") == str(ticket)
     assert ticket in [row["id"] for row in agents[0]("GET", "/tickets/?search=shop")["results"]]
     assert Http(served)("GET", "/tickets/").status == 401
-    assert agents[0]("PATCH", f"/update_status/{ticket}/", {"status": "closed"})["status"] == "closed"
+    assert (
+        agents[0]("PATCH", f"/update_status/{ticket}/", {"status": "closed"})["status"] == "closed"
+    )
     assert agents[0]("DELETE", f"/delete/{ticket}/").status == 403
     assert signed_in(served)("DELETE", f"/delete/{ticket}/").status == 204
     assert agents[0]("GET", f"/api/tickets/{ticket}/").status == 404
@@ -277,9 +349,14 @@ def test_the_system_of_profiles(served: Served) -> None:
     assert other("GET", path).status == other("GET", f"/tickets/{ticket}").status == 404
     assert paul("PUT", f"/tickets/{ticket}", {"title": "The lamp"})["title"] == "The lamp"
     message = paul("POST", f"/tickets/{ticket}/messages", {"message": "Now it is dark"})["id"]
-    assert paul("PUT", f"/tickets/{ticket}/messages/{message}", {"body": "Dark."})["body"] == "Dark."
+    assert (
+        paul("PUT", f"/tickets/{ticket}/messages/{message}", {"body": "Dark."})["body"] == "Dark."
+    )
     assert other("PUT", f"/tickets/{ticket}/messages/{message}", {"body": "x"}).status == 404
-    assert [row["body"] for row in paul("GET", f"/tickets/{ticket}/messages").json()] == ["It flickers", "Dark."]
+    assert [row["body"] for row in paul("GET", f"/tickets/{ticket}/messages").json()] == [
+        "It flickers",
+        "Dark.",
+    ]
     assert paul("DELETE", f"/tickets/{ticket}/messages/{message}").status == 204
     assert paul("DELETE", f"/tickets/{ticket}").status == 204
     assert paul("GET", f"/tickets/{ticket}")["status"] == "closed"

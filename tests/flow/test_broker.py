@@ -4,10 +4,12 @@ from celery import signals
 from kombu import Connection, Exchange, Queue
 
 from helpdesk import celery
-from tests.services import redis
+from tests.support.services import redis
 
 
-def test_a_worker_that_loses_its_redis_in_the_middle_of_a_task_closes_its_connection_and_lives() -> None:
+def test_a_worker_that_loses_its_redis_in_the_middle_of_a_task_closes_its_connection_and_lives() -> (
+    None
+):
     signals.worker_init.send(sender=celery.app)
     with redis() as server:
         connection = Connection(server.url)
@@ -16,7 +18,8 @@ def test_a_worker_that_loses_its_redis_in_the_middle_of_a_task_closes_its_connec
         connection.Producer().publish("x", exchange="q", routing_key="q")
         assert queue.get() is not None  # and never acknowledged
         server.stop()
-        # As Celery's consumer does it: the transport forgets its client, then the connection is released.
+        # As Celery's consumer does it: the transport forgets its client, then the connection is
+        # released.
         connection.default_channel._disconnect_pools()
         connection.default_channel.connection.client = None
         connection.release()

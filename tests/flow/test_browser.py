@@ -1,4 +1,5 @@
-"""An agent at nine in the morning: a real browser, the real server, and a mail server at the other end."""
+"""An agent at nine in the morning: a real browser, the real server, and a mail server at the other
+end."""
 
 import os
 import re
@@ -11,10 +12,16 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.flow.test_serve import Served
-from tests.mail import eml
-from tests.services import SmtpSink, need, smtp_sink, wait_for
+from tests.support.mail import eml
+from tests.support.services import SmtpSink, need, smtp_sink, wait_for
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 
 
 @pytest.fixture
@@ -54,7 +61,9 @@ def test_an_agents_answer_from_the_browser_reaches_the_customer_and_threads(
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     html = "<p>It <b>burns</b></p><script>document.title='hacked'</script>"
-    served.send(eml("It burns", subject="Printer on fire", message_id="first@example.net", html=html))
+    served.send(
+        eml("It burns", subject="Printer on fire", message_id="first@example.net", html=html)
+    )
     wait_for(lambda: len(sink.mails) == 1, 5)
     page.goto(served.url("/admin/tickets/"))
     page.click("text=Printer on fire")
@@ -79,7 +88,9 @@ def test_an_agents_answer_from_the_browser_reaches_the_customer_and_threads(
     assert problems == []
 
 
-def test_an_attachment_opens_in_the_browser_and_the_sidebar_leads_to_the_queues(served: Served, page: Page) -> None:
+def test_an_attachment_opens_in_the_browser_and_the_sidebar_leads_to_the_queues(
+    served: Served, page: Page
+) -> None:
     raw = (
         b"From: cleo@example.net\nSubject: With a file\nContent-Type: multipart/mixed; boundary=o\n\n--o\n"
         b"Content-Type: text/plain\n\nhi\n--o\nContent-Type: application/pdf\n"
@@ -104,14 +115,18 @@ def test_a_mails_frame_is_nobodys_page_as_high_as_the_mail_and_its_links_open_el
     html = f'<p><a href="{served.url("/api/docs/")}">Read this</a> <img src="cid:p@x" alt="dot"></p>{lines}'
     served.send(
         b"From: Cleo <cleo@example.net>\nSubject: A picture\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=o\n\n"
-        b"--o\nContent-Type: text/html\n\n" + html.encode() + b"\n--o\nContent-Type: image/gif\nContent-ID: <p@x>\n"
+        b"--o\nContent-Type: text/html\n\n"
+        + html.encode()
+        + b"\n--o\nContent-Type: image/gif\nContent-ID: <p@x>\n"
         b"Content-Transfer-Encoding: base64\n\nR0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==\n--o--\n"
     )
     wait_for(lambda: served.rows("select count(*) from helpdesk_attachment") == [(1,)], 5)
     page.goto(served.url("/admin/tickets/"))
     page.click("text=A picture")
     mail = page.frame_locator("iframe.hd-mail")
-    assert mail.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+    assert (
+        mail.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+    )
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(
@@ -122,7 +137,9 @@ def test_a_mails_frame_is_nobodys_page_as_high_as_the_mail_and_its_links_open_el
     assert mail.locator("html").evaluate("() => self.origin") == "null"
     assert page.evaluate("document.querySelector('iframe.hd-mail').contentDocument") is None
     assert (
-        mail.locator("html").evaluate("() => { try { return parent.document.title } catch { return 'denied' } }")
+        mail.locator("html").evaluate(
+            "() => { try { return parent.document.title } catch { return 'denied' } }"
+        )
         == "denied"
     )
     with page.expect_popup() as opened:
@@ -137,7 +154,10 @@ def test_the_menu_the_colours_and_the_search_work_on_our_own_pages_and_nothing_i
 ) -> None:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+    page.on(
+        "console",
+        lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None,
+    )
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(served.url("/admin/tickets/"))
     page.click(".hd-user summary")

@@ -1,7 +1,7 @@
 """docker-compose.yml: what it promises on paper, and its commands run as real processes.
 
-There is no Docker here: each service's command and health check runs with the environment that the file
-gives it; only host names, ports and VAR_DIR are put in the place of a container's.
+There is no Docker here: each service's command and health check runs with the environment that the
+file gives it; only host names, ports and VAR_DIR are put in the place of a container's.
 """
 
 import os
@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import services
-from tests.services import Postgres, RedisServer, free_port, wait_for
+from helpdesk.env.variables import TABLE, unknown
+from tests.support import services
+from tests.support.services import Postgres, RedisServer, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -36,7 +37,8 @@ GIVEN |= {"ADMIN_PASSWORD": "a-password-of-the-test", "SUPPORT_ADDRESS": "suppor
 
 
 def substituted(text: str, given: Mapping[str, str]) -> str:
-    """As Compose does it, for the forms that the file uses: ${A}, ${A:-default}, ${A:?message} and $$."""
+    """As Compose does it, for the forms that the file uses: ${A}, ${A:-default}, ${A:?message} and
+    $$."""
 
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
@@ -53,7 +55,10 @@ def substituted(text: str, given: Mapping[str, str]) -> str:
 def environment(name: str, given: Mapping[str, str]) -> dict[str, str]:
     """A variable without a value is handed on where it is set, and left out where it is not."""
     listed: dict[str, Any] = SERVICES[name].get("environment", {})
-    found = {key: given.get(key) if value is None else substituted(str(value), given) for key, value in listed.items()}
+    found = {
+        key: given.get(key) if value is None else substituted(str(value), given)
+        for key, value in listed.items()
+    }
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -75,8 +80,18 @@ def test_every_service_has_a_health_check_or_runs_once_and_is_waited_for() -> No
             assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
             assert (name, "service_completed_successfully") not in conditions, name
         else:
-            assert (name, "service_completed_successfully") in conditions, f"{name} has no health check"
+            assert (name, "service_completed_successfully") in conditions, (
+                f"{name} has no health check"
+            )
             assert service["restart"] != "unless-stopped", f"{name} would run again for ever"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_log_grows_for_ever(name: str) -> None:
+    logging = SERVICES[name]["logging"]
+    assert logging["driver"] == "json-file"
+    assert re.fullmatch(r"\d{1,2}m", logging["options"]["max-size"])
+    assert int(logging["options"]["max-file"]) <= 10
 
 
 @pytest.mark.parametrize("missing", sorted(SECRETS))
@@ -111,7 +126,10 @@ def test_what_has_to_survive_is_on_a_named_volume() -> None:
 
 
 def test_a_worker_listens_to_every_queue_and_codes_wait_for_nothing_else(settings: Any) -> None:
-    queues = [SERVICES[name]["command"][SERVICES[name]["command"].index("-Q") + 1].split(",") for name in WORKERS]
+    queues = [
+        SERVICES[name]["command"][SERVICES[name]["command"].index("-Q") + 1].split(",")
+        for name in WORKERS
+    ]
     assert sorted(queue for each in queues for queue in each) == sorted(
         queue.name for queue in settings.CELERY_TASK_QUEUES
     )
@@ -119,11 +137,16 @@ def test_a_worker_listens_to_every_queue_and_codes_wait_for_nothing_else(setting
 
 
 def test_every_variable_that_the_file_hands_on_is_one_that_something_reads() -> None:
-    read = (ROOT / "helpdesk" / "settings.py").read_text()
     for name in OURS:
+        assert unknown(set(SERVICES[name]["environment"])) == [], name
         for key in SERVICES[name]["environment"]:
-            known = key.startswith("ANYMAIL_") or f'"{key}"' in read
-            assert known, f"{name}: {key}"
+            assert key in TABLE or key.startswith("ANYMAIL_"), f"{name}: {key}"
+
+
+def test_every_setting_is_handed_on_to_somebody() -> None:
+    given = {key for name in OURS for key in SERVICES[name]["environment"]}
+    # Where web listens is in its command, and nothing makes keys.
+    assert set(TABLE) - given == {"ANYMAIL_…", "DEBUG", "HELPDESK_KEYS", "HTTP_ADDR", "LMTP_ADDR"}
 
 
 def test_the_image_runs_as_an_ordinary_user_with_locked_requirements_and_no_key() -> None:
@@ -132,7 +155,11 @@ def test_the_image_runs_as_an_ordinary_user_with_locked_requirements_and_no_key(
     assert users
     assert users[-1] not in {"root", "0"}
     assert any("pip install --require-hashes -r requirements.txt" in line for line in lines)
-    assert not [line for line in lines if line.startswith(("ENV", "ARG")) and re.search("KEY|PASSWORD", line)]
+    assert not [
+        line
+        for line in lines
+        if line.startswith(("ENV", "ARG")) and re.search("KEY|PASSWORD", line)
+    ]
     assert [line for line in lines if line.startswith("CMD")][-1].startswith("CMD [")
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {".env", "var", ".git", ".venv"} <= set(ignored)
@@ -159,14 +186,20 @@ class Stack:
         with self.log(name).open("ab") as log:
             # A session of its own: killed whole, as a container is.
             process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment(name), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command,
+                cwd=ROOT,
+                env=self._environment(name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.running[name] = process
         return process
 
     def end(self, name: str, number: int) -> None:
-        """As Docker does it: a kill takes all of a container, any other signal goes to its command alone."""
+        """As Docker does it: a kill takes all of a container, any other signal goes to its command
+        alone."""
         process = self.running.pop(name)
         if process.poll() is None and number == signal.SIGKILL:
             os.killpg(process.pid, number)
@@ -188,9 +221,13 @@ class Stack:
             )
         command = [self._here(substituted(part, GIVEN)) for part in test]
         done = subprocess.run(
-            ["sh", "-c", command[0]] if kind == "CMD-SHELL" else command, cwd=ROOT, env=self._environment(name),
-            capture_output=True, timeout=30, check=False,
-        )  # fmt: skip
+            ["sh", "-c", command[0]] if kind == "CMD-SHELL" else command,
+            cwd=ROOT,
+            env=self._environment(name),
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
         return done.returncode == 0
 
     def log(self, name: str) -> Path:
@@ -200,22 +237,30 @@ class Stack:
         """Returns once the 250 is there; anything else raises."""
         with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=40) as client:
             client.sendmail(
-                sender, GIVEN["SUPPORT_ADDRESS"],
+                sender,
+                GIVEN["SUPPORT_ADDRESS"],
                 f"From: {sender}\r\nTo: {GIVEN['SUPPORT_ADDRESS']}\r\nSubject: {subject}\r\n"
                 f"Message-ID: <{subject.replace(' ', '-')}@example.net>\r\n\r\nPlease help.\r\n",
-            )  # fmt: skip
+            )
 
     def tickets(self, subject: str) -> int:
-        return int(self.database.query("SELECT count(*) FROM helpdesk_ticket WHERE subject = %s", subject)[0][0])
+        return int(
+            self.database.query("SELECT count(*) FROM helpdesk_ticket WHERE subject = %s", subject)[
+                0
+            ][0]
+        )
 
     def acknowledgements(self, sender: str) -> list[str]:
         files = [path.read_text() for path in (self.var / "sent-mail").glob("*.eml")]
         return [text for text in files if f"X-Envelope-To: {sender}" in text]
 
     def arrived_once(self, subject: str, sender: str, seconds: float) -> None:
-        """The ticket and its acknowledgement are there, and a few sweeps later there is still one of each."""
+        """The ticket and its acknowledgement are there, and a few sweeps later there is still one
+        of each."""
         wait_for(lambda: self.tickets(subject), seconds, f"the ticket of {subject!r}")
-        wait_for(lambda: self.acknowledgements(sender), seconds, f"the acknowledgement of {subject!r}")
+        wait_for(
+            lambda: self.acknowledgements(sender), seconds, f"the acknowledgement of {subject!r}"
+        )
         time.sleep(3)
         assert self.tickets(subject) == 1
         assert len(self.acknowledgements(sender)) == 1
@@ -277,14 +322,18 @@ def test_every_service_passes_its_own_health_check(stack: Stack) -> None:
 
 def test_the_web_service_knows_that_beat_and_worker_are_alive(stack: Stack) -> None:
     def body() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}/api/health/", timeout=5) as reply:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{stack.web_port}/api/health/", timeout=5
+        ) as reply:
             return str(reply.read())
 
     wait_for(lambda: '"heartbeat": "20' in body(), 20, "a heartbeat")
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["as it works", "before it looks"])
-def test_after_a_250_neither_a_flushed_redis_nor_a_killed_worker_loses_the_mail(stack: Stack, frozen: bool) -> None:
+def test_after_a_250_neither_a_flushed_redis_nor_a_killed_worker_loses_the_mail(
+    stack: Stack, frozen: bool
+) -> None:
     subject, sender = f"The second fire {frozen}", f"dora-{frozen}@example.net".lower()
     if frozen:  # so that the worker dies before it has done anything, whatever the machine's speed
         for name in WORKERS:
@@ -311,7 +360,9 @@ def test_a_redis_that_was_away_loses_no_mail(stack: Stack) -> None:
     stack.arrived_once("The fourth fire", "fred@example.net", 30)
 
 
-def test_while_the_database_is_away_mail_is_refused_for_now_and_afterwards_all_goes_on(stack: Stack) -> None:
+def test_while_the_database_is_away_mail_is_refused_for_now_and_afterwards_all_goes_on(
+    stack: Stack,
+) -> None:
     stack.database.stop("immediate")
     with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)) as refused:
         stack.send("The fifth fire", "gina@example.net")
@@ -342,6 +393,8 @@ def test_every_service_stops_when_it_is_told_to(stack: Stack) -> None:
     for name in ended:
         stack.end(name, signal.SIGTERM)
     assert {name: process.returncode for name, process in ended.items()} == {
-        name: -signal.SIGTERM if name == "web" else 0  # uvicorn shuts down, and then raises the signal again
+        name: -signal.SIGTERM
+        if name == "web"
+        else 0  # uvicorn shuts down, and then raises the signal again
         for name in ended
     }

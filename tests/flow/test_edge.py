@@ -1,4 +1,5 @@
-"""What a stranger sends to the real server: headers that say who they are, and bodies without an end."""
+"""What a stranger sends to the real server: headers that say who they are, and bodies without an
+end."""
 
 import json
 import socket
@@ -11,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.flow.test_serve import Served
-from tests.services import wait_for
+from tests.support.services import wait_for
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "tmp").mkdir()
     found = Served(
-        tmp_path, TMPDIR=str(tmp_path / "tmp"), TRUSTED_PROXIES="127.0.0.2", PUBLIC_URL="https://help.example"
+        tmp_path,
+        TMPDIR=str(tmp_path / "tmp"),
+        TRUSTED_PROXIES="127.0.0.2",
+        PUBLIC_URL="https://help.example",
     )
     found.start()
     yield found
@@ -27,13 +31,18 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def guest(served: Served, number: int, *, by: str, forwarded: str) -> int:
-    """The status of a guest's post that comes from the address `by` and says that it is of `forwarded`."""
-    body = json.dumps({"name": "Eve", "email": f"eve{number}@example.org", "description": "x"}).encode()
+    """The status of a guest's post that comes from the address `by` and says that it is of
+    `forwarded`."""
+    body = json.dumps(
+        {"name": "Eve", "email": f"eve{number}@example.org", "description": "x"}
+    ).encode()
     head = (
         f"POST /add/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Forwarded-For: {forwarded}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", served.http), timeout=20, source_address=(by, 0)) as client:
+    with socket.create_connection(
+        ("127.0.0.1", served.http), timeout=20, source_address=(by, 0)
+    ) as client:
         client.sendall(head.encode() + body)
         return int(client.makefile("rb").readline().split()[1])
 
@@ -42,7 +51,9 @@ def test_behind_a_proxy_that_is_trusted_each_guest_counts_alone_and_elsewhere_no
     served: Served,
 ) -> None:
     # 20 posts an hour are one client's: by what a proxy says, each of these is another's.
-    through_proxy = [guest(served, n, by="127.0.0.2", forwarded=f"6.6.6.6, 203.0.113.{n}") for n in range(22)]
+    through_proxy = [
+        guest(served, n, by="127.0.0.2", forwarded=f"6.6.6.6, 203.0.113.{n}") for n in range(22)
+    ]
     assert through_proxy == [201] * 22
     alone = [guest(served, n, by="127.0.0.3", forwarded=f"203.0.113.{n}") for n in range(22)]
     assert 429 in alone
@@ -52,7 +63,9 @@ def test_behind_a_proxy_that_is_trusted_each_guest_counts_alone_and_elsewhere_no
 
 def test_https_is_what_a_trusted_proxy_says_and_nobody_else(served: Served) -> None:
     for by, is_secure in (("127.0.0.2", True), ("127.0.0.3", False)):
-        with socket.create_connection(("127.0.0.1", served.http), timeout=20, source_address=(by, 0)) as client:
+        with socket.create_connection(
+            ("127.0.0.1", served.http), timeout=20, source_address=(by, 0)
+        ) as client:
             client.sendall(
                 b"GET /portal/sign-in/ HTTP/1.1\r\nHost: help.example\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
             )
@@ -62,7 +75,9 @@ def test_https_is_what_a_trusted_proxy_says_and_nobody_else(served: Served) -> N
 
 
 def test_a_body_of_300_mb_is_refused_and_none_of_it_is_kept(served: Served) -> None:
-    head = b"POST /auth/jwt/create/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head = (
+        b"POST /auth/jwt/create/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    )
     block = b"x" * 1_000_000
     for framing in (b"Content-Length: 300000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", served.http), timeout=20) as client:
@@ -70,7 +85,9 @@ def test_a_body_of_300_mb_is_refused_and_none_of_it_is_kept(served: Served) -> N
             sent = 0
             try:
                 while sent < 300:
-                    client.sendall(b"%x\r\n%s\r\n" % (len(block), block) if b"chunked" in framing else block)
+                    client.sendall(
+                        b"%x\r\n%s\r\n" % (len(block), block) if b"chunked" in framing else block
+                    )
                     sent += 1
                     client.settimeout(0.001)
                     try:

@@ -22,12 +22,15 @@ from helpdesk.health import health
 from helpdesk.models import Person
 from inbound import store
 from inbound.models import ImapAccount, ImapCursor, ImapPassedOver, InboundMail, RawMail
-from inbound.transports.imap import passed_over, session
-from inbound.transports.imap.account import Account, of_row, read_account
-from inbound.transports.imap.session import fetch, fetch_new, missing, watch
-from tests.dovecot import Dovecot, dovecot
-from tests.mail import eml, mailbox
-from tests.services import wait_for
+from inbound.transports.imap import checking, passed_over, session, taking_in
+from inbound.transports.imap.account import Account, read_account
+from inbound.transports.imap.accounts import of_row
+from inbound.transports.imap.checking import fetch, missing
+from inbound.transports.imap.contact import fetch_new
+from inbound.transports.imap.session import watch
+from tests.support.dovecot import Dovecot, dovecot
+from tests.support.mail import eml, mailbox
+from tests.support.services import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +60,9 @@ def put(client: IMAPClient, *names: str, flags: tuple[bytes, ...] = ()) -> None:
 
 
 @contextmanager
-def without(words: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> Iterator[None]:
+def without(
+    words: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None
+) -> Iterator[None]:
     """Mail with those words cannot be stored, alone or with others."""
     real = store.accept_many
 
@@ -82,6 +87,23 @@ def test_new_mail_is_fetched_once_and_marked_seen_only_then(account: Account) ->
         assert fetch_new(client, account) == 0
         assert all(SEEN in flags for flags in client.get_flags(client.search(["ALL"])).values())
     assert stored() == ["a@imap", "b@imap"]
+
+
+def test_mail_whose_lines_end_in_cr_has_its_row(server: Dovecot, account: Account) -> None:
+    raw = eml("It smokes\n\nCleo\n", message_id="mac@imap", subject="From an old Mac").replace(
+        b"\n", b"\r"
+    )
+    with connect(account) as client:
+        server.put(account.user, "1.x", raw)
+        assert fetch_new(client, account) == 1
+    row = InboundMail.objects.get()
+    assert (row.message_id, row.subject, row.from_address) == (
+        "mac@imap",
+        "From an old Mac",
+        "cleo@example.net",
+    )
+    assert row.raw is not None
+    assert row.raw.content.rstrip() == raw.rstrip()
 
 
 def test_mail_that_another_client_has_read_is_not_skipped(account: Account) -> None:
@@ -110,7 +132,9 @@ def test_a_crash_in_the_first_contact_does_not_bring_in_old_mail_that_was_read(
 ) -> None:
     with connect(account) as client:
         put(client, "new-1")
-        client.append("INBOX", eml("old", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=3))
+        client.append(
+            "INBOX", eml("old", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=3)
+        )
         put(client, "new-2")
         with without(b"new-2@imap", monkeypatch), pytest.raises(OSError, match="disk full"):
             fetch_new(client, account)
@@ -121,14 +145,21 @@ def test_a_crash_in_the_first_contact_does_not_bring_in_old_mail_that_was_read(
 
 @pytest.mark.parametrize(
     ("choice", "taken"),
-    [("recent", {"unread", "seen"}), ("unread", {"unread"}), ("all", {"unread", "seen", "old"}), ("nothing", set())],
+    [
+        ("recent", {"unread", "seen"}),
+        ("unread", {"unread"}),
+        ("all", {"unread", "seen", "old"}),
+        ("nothing", set()),
+    ],
 )
 def test_the_first_contact_takes_what_was_chosen_and_then_all_that_comes(
     account: Account, choice: str, taken: set[str]
 ) -> None:
     account = replace(account, first_contact=choice)
     with connect(account) as client:
-        client.append("INBOX", eml("x", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=30))
+        client.append(
+            "INBOX", eml("x", message_id="old@imap"), (SEEN,), timezone.now() - timedelta(days=30)
+        )
         put(client, "unread")
         put(client, "seen", flags=(SEEN,))
         fetch_new(client, account)
@@ -164,7 +195,9 @@ def test_a_crash_between_commit_and_cursor_stores_nothing_twice(account: Account
     assert stored() == ["a@imap"]
 
 
-def test_the_cursor_does_not_pass_over_what_is_not_stored(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cursor_does_not_pass_over_what_is_not_stored(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with connect(account) as client:
         fetch_new(client, account)
         cursor = ImapCursor.objects.get(account=account.name)
@@ -196,9 +229,11 @@ def test_the_watcher_hears_of_new_mail_and_stops_when_told(account: Account) -> 
 
 
 @pytest.fixture
-def large(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[IMAPClient, Account]]:
-    """Three hundred messages, of which every other one is unread: far more than one answer to SEARCH can name. The
-    UIDs have a gap, as where much was deleted."""
+def large(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[IMAPClient, Account]]:
+    """Three hundred messages, of which every other one is unread: far more than one answer to
+    SEARCH can name. The UIDs have a gap, as where much was deleted."""
     account = replace(account, folder="Large")
     with connect(account) as client:
         client.create_folder("Large")
@@ -219,7 +254,9 @@ def large(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[I
             yield client, account
 
 
-@pytest.mark.parametrize(("choice", "taken"), [("recent", 151), ("unread", 150), ("all", 301), ("nothing", 0)])
+@pytest.mark.parametrize(
+    ("choice", "taken"), [("recent", 151), ("unread", 150), ("all", 301), ("nothing", 0)]
+)
 def test_a_folder_larger_than_an_answer_may_be_is_read_as_any_other(
     large: tuple[IMAPClient, Account], choice: str, taken: int
 ) -> None:
@@ -238,12 +275,15 @@ def test_a_folder_larger_than_an_answer_may_be_is_read_as_any_other(
 
 
 def missing_here(client: IMAPClient, account: Account) -> list[int]:
-    """`missing`, in a session that is signed in: the list of what a server can do is a long line, too."""
-    with patch.object(session, "connect", lambda account: nullcontext(client)):
+    """`missing`, in a session that is signed in: the list of what a server can do is a long line,
+    too."""
+    with patch.object(checking, "connect", lambda account: nullcontext(client)):
         return missing(account)
 
 
-def test_little_is_asked_of_a_large_folder_where_little_is_new(large: tuple[IMAPClient, Account]) -> None:
+def test_little_is_asked_of_a_large_folder_where_little_is_new(
+    large: tuple[IMAPClient, Account],
+) -> None:
     client, account = large
     fetch_new(client, replace(account, first_contact="nothing"))
     client.append("Large", eml("later", message_id="later@imap"))
@@ -255,8 +295,11 @@ def test_little_is_asked_of_a_large_folder_where_little_is_new(large: tuple[IMAP
 # --- A folder that its server has numbered anew
 
 
-def fill(client: IMAPClient, messages: list[tuple[str, datetime]], *, flags: tuple[bytes, ...] = (SEEN,)) -> int:
-    """Makes the folder "Moved" anew, with those messages, the date of arrival of each as given; its UIDVALIDITY."""
+def fill(
+    client: IMAPClient, messages: list[tuple[str, datetime]], *, flags: tuple[bytes, ...] = (SEEN,)
+) -> int:
+    """Makes the folder "Moved" anew, with those messages, the date of arrival of each as given; its
+    UIDVALIDITY."""
     if client.folder_exists("Moved"):
         client.unselect_folder()
         client.delete_folder("Moved")
@@ -273,9 +316,13 @@ def seen_by_health(check: str) -> tuple[int, list[str]]:
     return answer.status_code, json.loads(answer.content)[check]
 
 
-def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(account: Account) -> None:
+def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(
+    account: Account,
+) -> None:
     account = replace(account, folder="Moved")
-    long_ago = [(f"old{number}", timezone.now() - timedelta(days=400 - number)) for number in range(30)]
+    long_ago = [
+        (f"old{number}", timezone.now() - timedelta(days=400 - number)) for number in range(30)
+    ]
     with connect(account) as client:
         first = fill(client, long_ago)
         assert fetch_new(client, account) == 0
@@ -303,7 +350,9 @@ def test_a_folder_that_is_numbered_anew_brings_in_what_is_new_and_nothing_else(a
     assert account.name in words
 
 
-def test_a_folder_numbered_anew_is_read_on_where_it_was_cut_off(account: Account, monkeypatch) -> None:
+def test_a_folder_numbered_anew_is_read_on_where_it_was_cut_off(
+    account: Account, monkeypatch
+) -> None:
     account = replace(account, folder="Moved")
     with connect(account) as client:
         fill(client, [])
@@ -318,7 +367,9 @@ def test_a_folder_numbered_anew_is_read_on_where_it_was_cut_off(account: Account
         assert stored() == ["a@imap", "b@imap", "new@imap"]
         fetch_new(client, account)
         assert stored() == ["a@imap", "b@imap", "new@imap", "newer@imap"]
-        assert InboundMail.objects.exclude(transport_key__contains=str(validity(client))).count() == 0
+        assert (
+            InboundMail.objects.exclude(transport_key__contains=str(validity(client))).count() == 0
+        )
 
 
 def validity(client: IMAPClient) -> int:
@@ -334,7 +385,10 @@ def test_the_servers_date_counts_in_whatever_zone_it_is_given(account: Account, 
         first = ImapCursor.objects.get().first_contact_at
         assert first is not None
         there = first.astimezone(tz(timedelta(hours=zone)))
-        fill(client, [("before", there - timedelta(seconds=2)), ("after", there + timedelta(seconds=2))])
+        fill(
+            client,
+            [("before", there - timedelta(seconds=2)), ("after", there + timedelta(seconds=2))],
+        )
         fetch_new(client, account)
     assert stored() == ["after@imap"]
 
@@ -349,17 +403,23 @@ def unread(client: IMAPClient) -> list[int]:
 
 def test_a_message_over_the_limit_is_not_fetched_and_lies_unread_until_somebody_has_seen_it(
     account: Account, settings
-) -> None:  # fmt: skip
+) -> None:
     settings.MAX_MAIL_BYTES = 10_000
     settings.IMAP_ACCOUNTS = [account]
     account = replace(account, move_to="Done")
     with connect(account) as client:
         put(client, "a")
-        client.append("INBOX", eml("x" * 20_000, subject="Grüße vom Scanner", message_id="big@imap"))
+        client.append(
+            "INBOX", eml("x" * 20_000, subject="Grüße vom Scanner", message_id="big@imap")
+        )
         put(client, "b")
-        with patch.object(IMAPClient, "fetch", autospec=True, side_effect=IMAPClient.fetch) as fetched:
+        with patch.object(
+            IMAPClient, "fetch", autospec=True, side_effect=IMAPClient.fetch
+        ) as fetched:
             assert fetch_new(client, account) == 2
-        assert [call.args[1] for call in fetched.call_args_list if call.args[2] == ["BODY.PEEK[]"]] == [[1, 3]]
+        assert [
+            call.args[1] for call in fetched.call_args_list if call.args[2] == ["BODY.PEEK[]"]
+        ] == [[1, 3]]
         put(client, "c")
         assert fetch_new(client, account) == 1
         assert stored() == ["a@imap", "b@imap", "c@imap"]
@@ -383,7 +443,11 @@ def test_the_limit_holds_where_the_server_guesses_the_size(account: Account, set
 
     def guesses(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
         answer = real(client, uids, what)
-        return {uid: {**said, b"RFC822.SIZE": 7} for uid, said in answer.items()} if what == ["RFC822.SIZE"] else answer
+        return (
+            {uid: {**said, b"RFC822.SIZE": 7} for uid, said in answer.items()}
+            if what == ["RFC822.SIZE"]
+            else answer
+        )
 
     with connect(account) as client:
         put(client, "a")
@@ -394,7 +458,9 @@ def test_the_limit_holds_where_the_server_guesses_the_size(account: Account, set
     assert stored() == ["a@imap"]
 
 
-@pytest.mark.parametrize("error", [DataError("invalid byte sequence"), ValueError("embedded null"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [DataError("invalid byte sequence"), ValueError("embedded null"), KeyError("x")]
+)
 def test_a_mail_that_cannot_be_stored_for_its_own_sake_is_named_and_holds_up_no_other(
     account: Account, settings, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -418,7 +484,9 @@ def test_a_mail_that_cannot_be_stored_for_its_own_sake_is_named_and_holds_up_no_
     assert seen_by_health("messages_passed_over") == (200, [])
 
 
-def test_a_mail_that_can_be_stored_at_the_second_contact_is_stored(account: Account, monkeypatch) -> None:
+def test_a_mail_that_can_be_stored_at_the_second_contact_is_stored(
+    account: Account, monkeypatch
+) -> None:
     with connect(account) as client:
         fetch_new(client, account)
         put(client, "a", "slow", "b")
@@ -430,8 +498,12 @@ def test_a_mail_that_can_be_stored_at_the_second_contact_is_stored(account: Acco
         assert not ImapPassedOver.objects.exists()
 
 
-@pytest.mark.parametrize("error", [OperationalError("the server closed the connection"), InterfaceError("gone")])
-def test_a_database_that_is_away_is_no_fault_of_the_mails(account: Account, monkeypatch, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [OperationalError("the server closed the connection"), InterfaceError("gone")]
+)
+def test_a_database_that_is_away_is_no_fault_of_the_mails(
+    account: Account, monkeypatch, error: Exception
+) -> None:
     with connect(account) as client:
         put(client, "a", "b", "c")
         for _ in range(passed_over.TRIES + 1):
@@ -445,7 +517,8 @@ def test_a_database_that_is_away_is_no_fault_of_the_mails(account: Account, monk
 def test_a_mail_that_the_server_itself_cannot_read_stops_its_account_for_a_moment_only(
     server: Dovecot, account: Account, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dovecot hangs up where it is asked for such a message, or for its size, whatever else is asked for with it."""
+    """Dovecot hangs up where it is asked for such a message, or for its size, whatever else is
+    asked for with it."""
     monkeypatch.setattr(session.random, "uniform", lambda low, high: 0.01)  # the pauses
     settings.IMAP_ACCOUNTS = [account]
     names = [f"m{number}" for number in range(12)]
@@ -480,7 +553,9 @@ def test_a_mail_that_the_server_itself_cannot_read_stops_its_account_for_a_momen
 
 @pytest.mark.parametrize("way", ["NO", "rubbish", "NIL", "left out"])
 @pytest.mark.parametrize("asked_for", ["RFC822.SIZE", "BODY.PEEK[]"])
-def test_a_mail_that_the_server_does_not_give_is_passed_over(account: Account, way: str, asked_for: str) -> None:
+def test_a_mail_that_the_server_does_not_give_is_passed_over(
+    account: Account, way: str, asked_for: str
+) -> None:
     real = IMAPClient.fetch
 
     def fails(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
@@ -504,7 +579,9 @@ def test_a_mail_that_the_server_does_not_give_is_passed_over(account: Account, w
     assert (row.uid, row.is_final, row.subject) == (2, True, "Help")
 
 
-def test_a_connection_that_is_lost_again_and_again_at_one_mail_is_given_more_time(account: Account) -> None:
+def test_a_connection_that_is_lost_again_and_again_at_one_mail_is_given_more_time(
+    account: Account,
+) -> None:
     real = IMAPClient.fetch
 
     def breaks(client: IMAPClient, uids: list[int], what: list[str]) -> Any:
@@ -515,20 +592,26 @@ def test_a_connection_that_is_lost_again_and_again_at_one_mail_is_given_more_tim
     with connect(account) as client:
         put(client, "a", "b", "c")
         with patch.object(IMAPClient, "fetch", breaks):
-            for number in range(passed_over.LOST_TRIES + 1):  # the first time three were asked for together
+            for number in range(
+                passed_over.LOST_TRIES + 1
+            ):  # the first time three were asked for together
                 with pytest.raises(ConnectionResetError):
                     fetch_new(client, account)
-                assert ImapPassedOver.objects.filter(is_final=True).count() == (number == passed_over.LOST_TRIES)
+                assert ImapPassedOver.objects.filter(is_final=True).count() == (
+                    number == passed_over.LOST_TRIES
+                )
             assert stored() == ["a@imap", "c@imap"]
             fetch_new(client, account)
 
 
-def test_a_folder_where_nothing_may_be_marked_as_read_is_read_to_its_end(account: Account, monkeypatch) -> None:
+def test_a_folder_where_nothing_may_be_marked_as_read_is_read_to_its_end(
+    account: Account, monkeypatch
+) -> None:
     def denied(client: IMAPClient, *args: Any, **options: Any) -> None:
         raise IMAPClientError("store failed: NO [NOPERM] Permission denied")
 
     monkeypatch.setattr(IMAPClient, "add_flags", denied)
-    monkeypatch.setattr(session, "BATCH", 2)
+    monkeypatch.setattr(taking_in, "BATCH", 2)
     with connect(account) as client:
         put(client, "a", "b", "c", "d", "e")
         assert fetch_new(client, account) == 5
@@ -556,18 +639,34 @@ def test_a_mail_that_is_gone_before_it_is_fetched_is_no_trouble(account: Account
     assert not ImapPassedOver.objects.filter(is_final=True).exists()
 
 
-def test_the_accounts_page_names_what_was_passed_over_and_how_the_folder_was_numbered(account: Account) -> None:
+def test_the_accounts_page_names_what_was_passed_over_and_how_the_folder_was_numbered(
+    account: Account,
+) -> None:
     row = ImapAccount.objects.create(
-        mailbox=mailbox(), host=account.host, port=account.port, security="", username=account.user, secret="secret"
+        mailbox=mailbox(),
+        host=account.host,
+        port=account.port,
+        security="",
+        username=account.user,
+        secret="secret",
     )
     name = of_row(row).name
-    ImapCursor.objects.create(account=name, uid_validity=3, note="numbered anew", noted_at=timezone.now())
+    ImapCursor.objects.create(
+        account=name, uid_validity=3, note="numbered anew", noted_at=timezone.now()
+    )
     for uid, is_final in ((7, True), (8, False)):
         ImapPassedOver.objects.create(
-            account=name, uid_validity=3, uid=uid, subject="<b>Scan</b>", reason="broken", is_final=is_final
+            account=name,
+            uid_validity=3,
+            uid=uid,
+            subject="<b>Scan</b>",
+            reason="broken",
+            is_final=is_final,
         )
     admin = Client()
-    boss = Person.objects.create_user("boss@example.com", "correct horse battery", role=Person.Role.ADMIN)
+    boss = Person.objects.create_user(
+        "boss@example.com", "correct horse battery", role=Person.Role.ADMIN
+    )
     admin.force_login(boss, backend="helpdesk.auth.EmailBackend")
     page = admin.get(reverse("admin:inbound_imapaccount_change", args=[row.pk])).content.decode()
     assert "UID 7 (&lt;b&gt;Scan&lt;/b&gt;): broken" in page

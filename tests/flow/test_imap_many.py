@@ -1,4 +1,5 @@
-"""Many IMAP accounts at once, with everything that goes wrong with them: real Dovecots, a real `imapd`."""
+"""Many IMAP accounts at once, with everything that goes wrong with them: real Dovecots, a real
+`imapd`."""
 
 import ipaddress
 import json
@@ -35,13 +36,17 @@ from helpdesk.health import health
 from helpdesk.models import Person
 from inbound import store
 from inbound.models import ImapAccount, ImapCursor, InboundMail
-from inbound.transports.imap import oauth, session, watchers
-from inbound.transports.imap.account import Account, of_row, read_account
-from inbound.transports.imap.session import fetch_new, try_out, watch
+from inbound.transports.imap import oauth, session, taking_in, waiting, watchers
+from inbound.transports.imap.account import Account, read_account
+from inbound.transports.imap.accounts import of_row
+from inbound.transports.imap.checking import try_out
+from inbound.transports.imap.connecting import connect
+from inbound.transports.imap.contact import fetch_new
+from inbound.transports.imap.session import watch
 from inbound.transports.imap.watchers import Watchers
-from tests.dovecot import Dovecot, dovecot
-from tests.mail import eml, mailbox
-from tests.services import free_port, wait_for
+from tests.support.dovecot import Dovecot, dovecot
+from tests.support.mail import eml, mailbox
+from tests.support.services import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS = [f"user{number:02}" for number in range(20)]
@@ -58,13 +63,22 @@ class Imapd:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.env = {**keep, "VAR_DIR": str(folder / "var"), "HELPDESK_KEYS": "make", "MAILBOX_SILENCE": "60"}
+        self.env = {
+            **keep,
+            "VAR_DIR": str(folder / "var"),
+            "HELPDESK_KEYS": "make",
+            "MAILBOX_SILENCE": "60",
+        }
         self.log = (folder / "log").open("ab")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "imapd"], cwd=ROOT, stdout=self.log, stderr=self.log, env=self.env
+            [sys.executable, "manage.py", "imapd"],
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            env=self.env,
         )
 
     def end(self, number: int = signal.SIGKILL) -> int:
@@ -74,8 +88,13 @@ class Imapd:
 
     def manage(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=60
-        )  # fmt: skip
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
@@ -121,7 +140,8 @@ def imapd(tmp_path: Path) -> Iterator[Imapd]:
 
 @contextmanager
 def fake_server(greeting: bytes = b"") -> Iterator[tuple[int, list[bytes]]]:
-    """Takes every connection, greets or keeps silent, and hangs for ever: its port, and what it was sent."""
+    """Takes every connection, greets or keeps silent, and hangs for ever: its port, and what it was
+    sent."""
     said: list[bytes] = []
     held: list[socket.socket] = []
 
@@ -148,7 +168,9 @@ def fake_server(greeting: bytes = b"") -> Iterator[tuple[int, list[bytes]]]:
         peer.close()
 
 
-def test_the_messages_of_twenty_mailboxes_arrive_once_whatever_is_cut_killed_or_hangs(imapd: Imapd) -> None:
+def test_the_messages_of_twenty_mailboxes_arrive_once_whatever_is_cut_killed_or_hangs(
+    imapd: Imapd,
+) -> None:
     chance = random.Random(SEED)
     names = [f"m{number}" for number in range(MESSAGES)]
     with fake_server() as (hanging, _), dovecot() as server:
@@ -157,18 +179,25 @@ def test_the_messages_of_twenty_mailboxes_arrive_once_whatever_is_cut_killed_or_
             for name in names:
                 # A third has been read by another client before we look.
                 flags = "S" if chance.random() < 0.33 else ""
-                server.put(chance.choice(USERS), name, eml(name, message_id=f"{name}@imap"), flags=flags)
+                server.put(
+                    chance.choice(USERS), name, eml(name, message_id=f"{name}@imap"), flags=flags
+                )
 
         for user in USERS:
             old = eml("old", message_id=f"old-{user}@imap")
-            server.put(user, "old", old, flags="S", age=timedelta(days=4))  # read long ago: not ours
+            server.put(
+                user, "old", old, flags="S", age=timedelta(days=4)
+            )  # read long ago: not ours
         deliver(names[: MESSAGES // 2])
         accounts = [("hangs", hanging), *((user, server.port) for user in USERS)]
         imapd.manage("shell", "-v0", "-c", SETUP.format(accounts=accounts))
 
         imapd.start()
         # The one that hangs is the first in the list.
-        wait_for(lambda: imapd.sql("select count(distinct client) from inbound_inboundmail") == [(20,)], 20)
+        wait_for(
+            lambda: imapd.sql("select count(distinct client) from inbound_inboundmail") == [(20,)],
+            20,
+        )
         blows = ["cut", "cut", "restart", "kill", "kill"]
         chance.shuffle(blows)
         share = MESSAGES // 2 // len(blows)
@@ -187,7 +216,9 @@ def test_the_messages_of_twenty_mailboxes_arrive_once_whatever_is_cut_killed_or_
         wait_for(lambda: imapd.count() >= MESSAGES, 30, "all messages")
         server.put("user07", "last", eml("last", message_id="last@imap"), flags="S")
         wait_for(lambda: imapd.count() > MESSAGES, 10, "one that another client has read at once")
-        found = [row[0] for row in imapd.sql("select message_id from inbound_inboundmail order by id")]
+        found = [
+            row[0] for row in imapd.sql("select message_id from inbound_inboundmail order by id")
+        ]
         assert found.pop() == "last@imap"
         assert sorted(found) == sorted(f"{name}@imap" for name in names)
 
@@ -221,7 +252,13 @@ def account(server: Dovecot, user: str) -> Account:
 
 
 def row(server: Dovecot, user: str, **fields: Any) -> ImapAccount:
-    fields = {"security": "", "host": "127.0.0.1", "port": server.port, "secret": "secret", **fields}
+    fields = {
+        "security": "",
+        "host": "127.0.0.1",
+        "port": server.port,
+        "secret": "secret",
+        **fields,
+    }
     return ImapAccount.objects.create(mailbox=mailbox(), username=user, **fields)
 
 
@@ -266,7 +303,9 @@ def all_watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watchers]:
         found.stop()
 
 
-def test_a_check_names_the_account_that_is_not_reached_and_looks_at_the_others(plain: Dovecot, database: None) -> None:
+def test_a_check_names_the_account_that_is_not_reached_and_looks_at_the_others(
+    plain: Dovecot, database: None
+) -> None:
     row(plain, "away", port=free_port())
     put(plain, "checked", "checked")
     fetch_new_of(row(plain, "checked"))
@@ -280,11 +319,13 @@ def test_a_check_names_the_account_that_is_not_reached_and_looks_at_the_others(p
 
 
 def fetch_new_of(found: ImapAccount) -> int:
-    with session.connect(of_row(found)) as client:
+    with connect(of_row(found)) as client:
         return fetch_new(client, of_row(found))
 
 
-def test_a_check_names_what_was_never_stored_and_fetches_it_when_told(plain: Dovecot, database: None) -> None:
+def test_a_check_names_what_was_never_stored_and_fetches_it_when_told(
+    plain: Dovecot, database: None
+) -> None:
     found = row(plain, "short")
     fetch_new_of(found)
     put(plain, "short", "lost")
@@ -300,7 +341,9 @@ def test_a_check_names_what_was_never_stored_and_fetches_it_when_told(plain: Dov
     assert said.getvalue().strip().endswith("everything is stored")
 
 
-def test_a_connection_that_ends_while_it_idles_is_made_anew_at_once(plain: Dovecot, database: None) -> None:
+def test_a_connection_that_ends_while_it_idles_is_made_anew_at_once(
+    plain: Dovecot, database: None
+) -> None:
     with watching(of_row(row(plain, "cut"))):
         wait_for(lambda: ImapCursor.objects.filter(contacted_at__isnull=False).exists(), 10)
         time.sleep(1)
@@ -317,13 +360,15 @@ def test_a_long_first_contact_is_no_silence(plain: Dovecot, database: None, monk
         return real(arrivals)
 
     monkeypatch.setattr(store, "accept_many", accept_many)
-    put(plain, "long", *(f"long-{number}" for number in range(session.BATCH + 1)))
+    put(plain, "long", *(f"long-{number}" for number in range(taking_in.BATCH + 1)))
     fetch_new_of(row(plain, "long"))
     first, second = notes
     assert first < second <= ImapCursor.objects.get().contacted_at
 
 
-def test_the_pause_grows_while_the_folder_cannot_be_opened(plain: Dovecot, database: None, monkeypatch) -> None:
+def test_the_pause_grows_while_the_folder_cannot_be_opened(
+    plain: Dovecot, database: None, monkeypatch
+) -> None:
     class Stop(threading.Event):
         pauses: list[float] = []
 
@@ -340,7 +385,9 @@ def test_the_pause_grows_while_the_folder_cannot_be_opened(plain: Dovecot, datab
     assert "Nowhere" in ImapCursor.objects.get().error
 
 
-def test_a_folder_to_move_to_that_is_not_there_holds_up_no_mail(plain: Dovecot, database: None) -> None:
+def test_a_folder_to_move_to_that_is_not_there_holds_up_no_mail(
+    plain: Dovecot, database: None
+) -> None:
     found = row(plain, "mover", move_to="Nowhere")
     put(plain, "mover", "a", "b", "c")
     with suppress(IMAPClientError):
@@ -350,10 +397,10 @@ def test_a_folder_to_move_to_that_is_not_there_holds_up_no_mail(plain: Dovecot, 
 
 def test_a_mailbox_where_nothing_arrives_is_not_silent(
     plain: Dovecot, database: None, settings, monkeypatch
-) -> None:  # fmt: skip
+) -> None:
     # A minute, twenty times as fast.
     settings.MAILBOX_SILENCE = 60 / 20
-    monkeypatch.setattr(session, "IDLE_SECONDS", session.IDLE_SECONDS / 20)
+    monkeypatch.setattr(waiting, "IDLE_SECONDS", waiting.IDLE_SECONDS / 20)
     quiet = row(plain, "quiet")
     with watching(of_row(quiet)):
         wait_for(lambda: ImapCursor.objects.filter(contacted_at__isnull=False).exists(), 10)
@@ -364,7 +411,9 @@ def test_a_mailbox_where_nothing_arrives_is_not_silent(
 def test_health_names_an_account_of_imap_urls_too(plain: Dovecot, database: None, settings) -> None:
     settings.IMAP_ACCOUNTS = [account(plain, "by-url")]
     long_ago = timezone.now() - timedelta(seconds=settings.MAILBOX_SILENCE + 60)
-    cursor = ImapCursor.objects.create(account=account(plain, "by-url").name, contacted_at=long_ago, error="no route")
+    cursor = ImapCursor.objects.create(
+        account=account(plain, "by-url").name, contacted_at=long_ago, error="no route"
+    )
     (words,) = healthy("mailboxes_not_reached")
     assert words.startswith("by-url")
     assert words.endswith("no route")
@@ -374,7 +423,7 @@ def test_health_names_an_account_of_imap_urls_too(plain: Dovecot, database: None
 
 def test_a_secret_that_no_key_opens_holds_up_no_other_account(
     plain: Dovecot, database: None, settings, monkeypatch
-) -> None:  # fmt: skip
+) -> None:
     keys, settings.FERNET_KEYS = settings.FERNET_KEYS, ["a key that is gone"]
     row(plain, "locked", created_at=timezone.now() - timedelta(hours=1))
     settings.FERNET_KEYS = keys
@@ -397,7 +446,9 @@ class Certificates:
     def __post_init__(self) -> None:
         key, self.ca = ec.generate_private_key(ec.SECP256R1()), self.folder / "ca.pem"
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A CA of a test")])
-        self._write(self.ca, self._sign(key, key, name, name, x509.BasicConstraints(ca=True, path_length=0)))
+        self._write(
+            self.ca, self._sign(key, key, name, name, x509.BasicConstraints(ca=True, path_length=0))
+        )
         server = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A Dovecot of a test")])
         # For the address alone: under the name "localhost" it is somebody else's.
@@ -405,14 +456,22 @@ class Certificates:
         self._write(self.folder / "server.pem", self._sign(server, key, subject, name, own))
         (self.folder / "server.key").write_bytes(
             server.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
             )
         )
 
-    def _sign(self, key: Any, ca: Any, subject: x509.Name, issuer: x509.Name, more: Any) -> x509.Certificate:
+    def _sign(
+        self, key: Any, ca: Any, subject: x509.Name, issuer: x509.Name, more: Any
+    ) -> x509.Certificate:
         now = timezone.now()
-        made = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        made = x509.CertificateBuilder(
+            issuer, subject, key.public_key(), x509.random_serial_number()
+        )
+        made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(
+            now + timedelta(days=1)
+        )
         return made.add_extension(more, critical=False).sign(ca, hashes.SHA256())
 
     def _write(self, path: Path, certificate: x509.Certificate) -> None:
@@ -421,7 +480,8 @@ class Certificates:
 
 @dataclass
 class Tokens:
-    """An endpoint that gives access tokens for refresh tokens, and tells Dovecot whose an access token is."""
+    """An endpoint that gives access tokens for refresh tokens, and tells Dovecot whose an access
+    token is."""
 
     refresh: str = "refresh-0"  # the only one that is good
     good: set[str] = field(default_factory=set)
@@ -434,10 +494,18 @@ class Tokens:
     def answer(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         self.asked.append(form)
         if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != self.refresh:
-            return 400, {"error": "invalid_grant", "error_description": "AADSTS700082: The refresh token has expired."}
+            return 400, {
+                "error": "invalid_grant",
+                "error_description": "AADSTS700082: The refresh token has expired.",
+            }
         self.given += 1
         self.good.add(f"access-{self.given}")
-        answer = {"access_token": f"access-{self.given}", "token_type": "Bearer", "expires_in": 3599, **self.more}
+        answer = {
+            "access_token": f"access-{self.given}",
+            "token_type": "Bearer",
+            "expires_in": 3599,
+            **self.more,
+        }
         if self.rotates:
             self.refresh = answer["refresh_token"] = f"refresh-{self.given}"
         return 200, answer
@@ -530,7 +598,7 @@ def secure(_secure: Secure, database: None, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_a_certificate_must_be_the_servers_and_by_somebody_who_is_trusted(
     secure: Secure, monkeypatch, security: str
-) -> None:  # fmt: skip
+) -> None:
     port = secure.server.tls_port if security == "tls" else secure.server.port
     found = replace(account(secure.server, "dora"), tls=security, port=port)
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -555,19 +623,32 @@ def test_no_password_goes_to_a_server_that_offers_no_starttls(database: None) ->
 
 def oauth_row(secure: Secure, **fields: Any) -> ImapAccount:
     url = f"http://127.0.0.1:{secure.tokens.port}/token"
-    fields = {"auth": "xoauth2", "secret": "refresh-0", "token_url": url, "client_id": "app-1", **fields}
+    fields = {
+        "auth": "xoauth2",
+        "secret": "refresh-0",
+        "token_url": url,
+        "client_id": "app-1",
+        **fields,
+    }
     return row(secure.server, "cleo", **fields)
 
 
 def test_a_refresh_token_that_rotates_is_stored_encrypted_before_it_is_used(secure: Secure) -> None:
     secure.tokens.rotates = True
-    found = oauth_row(secure, client_secret="hush", scope="https://outlook.office.com/IMAP.AccessAsUser.All")
+    found = oauth_row(
+        secure, client_secret="hush", scope="https://outlook.office.com/IMAP.AccessAsUser.All"
+    )
     put(secure.server, "cleo", "by-token")
     assert fetch_new_of(found) == 1
     assert secure.tokens.asked == [
-        {"grant_type": "refresh_token", "refresh_token": "refresh-0", "client_id": "app-1", "client_secret": "hush",
-         "scope": "https://outlook.office.com/IMAP.AccessAsUser.All"}
-    ]  # fmt: skip
+        {
+            "grant_type": "refresh_token",
+            "refresh_token": "refresh-0",
+            "client_id": "app-1",
+            "client_secret": "hush",
+            "scope": "https://outlook.office.com/IMAP.AccessAsUser.All",
+        }
+    ]
     found.refresh_from_db()
     assert found.secret == "refresh-1"
     with connections["default"].cursor() as cursor:
@@ -622,7 +703,7 @@ def test_a_token_that_rotates_does_not_begin_a_second_session(secure: Secure, mo
 
 def test_a_session_under_an_old_password_ends_before_the_new_one_begins(
     plain: Dovecot, database: None, monkeypatch
-) -> None:  # fmt: skip
+) -> None:
     found = row(plain, "edited", secret="wrong")
     with all_watched(monkeypatch) as watched:
         wait_for(lambda: ImapCursor.objects.exclude(error="").exists(), 10)

@@ -1,4 +1,5 @@
-"""A customer with a telephone, without scripts, with a keyboard only, or with a screen reader: the portal in a browser."""
+"""A customer with a telephone, without scripts, with a keyboard only, or with a screen reader: the
+portal in a browser."""
 
 import base64
 import json
@@ -16,8 +17,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.flow.test_browser import ARGUMENTS
 from tests.flow.test_serve import ROOT, Served
-from tests.mail import eml
-from tests.services import need, wait_for
+from tests.support.mail import eml
+from tests.support.services import need, wait_for
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -42,26 +43,27 @@ PIN = """
 fay = actions.person_for("fay@example.net", "Fay")
 print(json.dumps({"pin": pins.issue_pin(fay, actor=ada)}))
 """
-# What makes pages hard: every kind of field, wide tables, long words, long names, and one of each state.
+# What makes pages hard: every kind of field, wide tables, long words, long names, and one of each
+# state.
 HARD = """
-from helpdesk.resets import tokens
+from helpdesk.auth.resets import tokens
 import re
 from django.core import signing
 from django.db import transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from helpdesk.compose import UNSUBSCRIBE_SALT
-from helpdesk.links import ticket_link
-from helpdesk.posting import guest_ticket
+from helpdesk.outbound.compose import UNSUBSCRIBE_SALT
+from helpdesk.outbound.links import ticket_link
+from helpdesk.submissions import guest_ticket
 from inbound.models import Mailbox
-from inbound.secrets import unseal
+from inbound.secrets import decrypt
 for kind in CustomField.Kind.values:
     CustomField.objects.create(slug=kind, label=f"A {kind}", kind=kind, choices="One" + " and more" * 20, is_required=kind == "number")
 Category.objects.create(name="Water")
 gus = Person.objects.get(email="gus@example.net")
 for state in ("open", "pending", "resolved", "closed"):
-    ticket, _ = actions.open_ticket(requester=gus, mailbox=Mailbox.objects.get(), subject=f"{state} " + "Wort" * 30, via="portal",
-                                    content=Content(text="Wort" * 60), actor=gus)
+    ticket, _ = actions.open_ticket(actions.NewTicket(requester=gus, mailbox=Mailbox.objects.get(), subject=f"{state} " + "Wort" * 30, via="portal",
+                                    content=Content(text="Wort" * 60), actor=gus))
     if state != "open":
         table = "|" + " Column |" * 12 + "\\n|" + "---|" * 12 + "\\n|" + " Something |" * 12
         actions.reply(ticket, Content(text=table + "\\n\\n```\\n" + "code " * 60 + "\\n```"), actor=ada)
@@ -79,7 +81,7 @@ pins.issue_pin(actions.person_for("hal@example.net", "Hal"), actor=ada)
 print(json.dumps({
     "pin": pins.issue_pin(gus, actor=ada), "ended": f"/portal/link/{signing.dumps([ticket.pk, gus.pk, 7, str()], salt='ticket link')}/",
     "end_pin": f"/portal/pin/{signing.dumps(SupportPin.objects.get(person__email='hal@example.net').pk, salt=pins.END_SALT)}/", "link": ticket_link(ticket, gus), "password": f"/portal/password/{token}/",
-    "registration": re.search("/portal/registration/[^/]+/", unseal(sealed))[0], "guests": ticket_link(guests, guests.requester),
+    "registration": re.search("/portal/registration/[^/]+/", decrypt(sealed))[0], "guests": ticket_link(guests, guests.requester),
     "unsubscribe": f"/unsubscribe/{signing.dumps([ada.pk, 'digest'], salt=UNSUBSCRIBE_SALT)}/",
     "tickets": list(Ticket.objects.filter(requester=gus).values_list("pk", flat=True))}))
 """
@@ -108,11 +110,19 @@ def browser(served: Served) -> Iterator[Browser]:
 def shell(served: Served, code: str) -> Any:
     """Runs it with ada and the models at hand; what it prints, read as JSON."""
     done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v0", "-c", IMPORTS + code], cwd=ROOT, capture_output=True, text=True,
-        timeout=60, check=False,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(served.folder / "var"), "UNDO_SEND_SECONDS": "0",
-             "HTTP_ADDR": f"127.0.0.1:{served.http}"},
-    )  # fmt: skip
+        [sys.executable, "manage.py", "shell", "-v0", "-c", IMPORTS + code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={
+            "PATH": os.environ["PATH"],
+            "VAR_DIR": str(served.folder / "var"),
+            "UNDO_SEND_SECONDS": "0",
+            "HTTP_ADDR": f"127.0.0.1:{served.http}",
+        },
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout or "null")
 
@@ -133,7 +143,9 @@ def _text(mail: Message) -> str:
     return bytes(plain.get_payload(decode=True)).decode()
 
 
-def test_a_guest_with_a_phone_and_no_scripts_asks_signs_in_answers_and_rates(served: Served, browser: Browser) -> None:
+def test_a_guest_with_a_phone_and_no_scripts_asks_signs_in_answers_and_rates(
+    served: Served, browser: Browser
+) -> None:
     page = browser.new_page(java_script_enabled=False, viewport=PHONE)
     page.goto(served.url("/portal/new/"))
     page.get_by_label("Your name").fill("Dan")
@@ -152,11 +164,15 @@ def test_a_guest_with_a_phone_and_no_scripts_asks_signs_in_answers_and_rates(ser
     expect(page.get_by_text("Water, from below the sink.")).to_be_visible()
 
     page.get_by_label("Your message").fill("Here is a picture.")
-    page.get_by_label("Files").set_input_files({"name": "sink.png", "mimeType": "image/png", "buffer": PNG})
+    page.get_by_label("Files").set_input_files(
+        {"name": "sink.png", "mimeType": "image/png", "buffer": PNG}
+    )
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("Your message is with us.")).to_be_in_viewport()
     expect(page.get_by_text("Here is a picture.")).to_be_in_viewport()
-    picture = page.request.get(served.url(str(page.get_by_role("link", name="sink.png").get_attribute("href"))))
+    picture = page.request.get(
+        served.url(str(page.get_by_role("link", name="sink.png").get_attribute("href")))
+    )
     assert picture.body() == PNG
 
     shell(served, ANSWER)
@@ -212,8 +228,12 @@ def test_a_pin_signs_in_with_nothing_but_a_keyboard(served: Served, browser: Bro
     expect(page.get_by_label("Subject")).to_be_visible()
 
 
-def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(served: Served, browser: Browser) -> None:
-    html = "<p>A <b>table</b></p><table width=1100><tr><td>Wide</td></tr></table>" + "<p>More</p>" * 40
+def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(
+    served: Served, browser: Browser
+) -> None:
+    html = (
+        "<p>A <b>table</b></p><table width=1100><tr><td>Wide</td></tr></table>" + "<p>More</p>" * 40
+    )
     served.send(eml("A table", sender="Gus <gus@example.net>", subject="Sent as HTML", html=html))
     wait_for(lambda: served.rows("select 1 from helpdesk_comment where html like '%table%'"), 20)
     hard = shell(served, HARD)
@@ -236,7 +256,9 @@ def test_no_page_keeps_anybody_out_in_light_or_dark_nor_is_wider_than_a_phone(se
         page.emulate_media(color_scheme="light")
         problems.extend(f"{where}: {problem}" for problem in _violations(page))
         page.emulate_media(color_scheme="dark")
-        problems.extend(f"{where}, dark: {problem}" for problem in _violations(page, runOnly=["color-contrast"]))
+        problems.extend(
+            f"{where}, dark: {problem}" for problem in _violations(page, runOnly=["color-contrast"])
+        )
 
     look("/portal/sign-in/")
     look("/portal/sign-in/", "Send me a code", email="nonsense")
@@ -284,6 +306,8 @@ def _violations(page: Page, **options: Any) -> list[str]:
     """What keeps somebody out, and where."""
     return [
         f"{found['id']} at {[node['target'] for node in found['nodes']]}"
-        for found in Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+        for found in Axe()
+        .run(page, options={"resultTypes": ["violations"], **options})
+        .response["violations"]
         if found["impact"] in {"serious", "critical"}
     ]

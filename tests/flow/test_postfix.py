@@ -12,9 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.mail import eml
-from tests.postfix import Postfix, postfix
-from tests.services import Postgres, free_port, postgres, wait_for
+from tests.support.mail import eml
+from tests.support.postfix import Postfix, postfix
+from tests.support.services import Postgres, free_port, postgres, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = 60
@@ -52,7 +52,9 @@ class Helpdesk:
             (self.folder / "smtpd.log").unlink()
 
     def manage(self, *arguments: str) -> None:
-        assert self._popen(*arguments).wait(60) == 0, (self.folder / f"{arguments[0]}.log").read_text()
+        assert self._popen(*arguments).wait(60) == 0, (
+            self.folder / f"{arguments[0]}.log"
+        ).read_text()
 
     def log(self) -> str:
         return (self.folder / "smtpd.log").read_text()
@@ -64,10 +66,19 @@ class Helpdesk:
     def _popen(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "manage.py", *arguments], cwd=ROOT, stdout=log, stderr=log,
-                env={"PATH": os.environ["PATH"], "VAR_DIR": str(self.folder), "DATABASE_URL": self.database.url,
-                     "HELPDESK_KEYS": "throwaway", "SMTP_ADDR": "off", "LMTP_ADDR": f"127.0.0.1:{self.port}"},
-            )  # fmt: skip
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "VAR_DIR": str(self.folder),
+                    "DATABASE_URL": self.database.url,
+                    "HELPDESK_KEYS": "throwaway",
+                    "SMTP_ADDR": "off",
+                    "LMTP_ADDR": f"127.0.0.1:{self.port}",
+                },
+            )
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +101,8 @@ def running(helpdesk: Helpdesk) -> Iterator[Postfix]:
 
 @pytest.fixture
 def mta(running: Postfix, helpdesk: Helpdesk) -> Postfix:
-    """With an empty log, as the helpdesk is empty."""
+    """With an empty queue and log, as the helpdesk is empty: what one test left over is no other's."""
+    running.forget_mail()
     running.forget_log()
     with psycopg.connect(helpdesk.database.url, autocommit=True) as connection:
         connection.execute("truncate inbound_inboundmail, helpdesk_ticket cascade")
@@ -103,7 +115,8 @@ def send(port: int, name: str, rcpt: str = "support@example.com") -> None:
 
 
 def send_while(helpdesk: Helpdesk, mta: Postfix, break_it: Callable[[], None]) -> None:
-    """Sends the mails; when some are stored and others under way, breaks something, and sends the rest."""
+    """Sends the mails; when some are stored and others under way, breaks something, and sends the
+    rest."""
     before, names = MAILS * 2 // 3, [f"mail-{number}" for number in range(MAILS)]
     with ThreadPoolExecutor(10) as pool:
         sent = [pool.submit(send, mta.port, name) for name in names[:before]]
@@ -114,8 +127,18 @@ def send_while(helpdesk: Helpdesk, mta: Postfix, break_it: Callable[[], None]) -
             each.result(30)
 
 
+def drain(helpdesk: Helpdesk, mta: Postfix) -> None:
+    """Waits until Postfix has handed on all it holds. What both of them said is in the error if it
+    does not."""
+    try:
+        wait_for(lambda: not mta.queue(), 120, "Postfix's queue to drain")
+    except AssertionError as error:
+        said = f"{mta.queue()[:3]}\n{mta.log()[-4000:]}\n{helpdesk.log()[-4000:]}"
+        raise AssertionError(f"{error}\n{said}") from None
+
+
 def check_one_ticket_each(helpdesk: Helpdesk, mta: Postfix) -> None:
-    wait_for(lambda: not mta.queue(), 60, "Postfix's queue to drain")
+    drain(helpdesk, mta)
     assert "status=bounced" not in mta.log()
     assert helpdesk.count("select count(distinct message_id) from inbound_inboundmail") == MAILS
     helpdesk.manage("shell", "-v0", "-c", PROCESS)
@@ -123,10 +146,15 @@ def check_one_ticket_each(helpdesk: Helpdesk, mta: Postfix) -> None:
     assert helpdesk.count("select count(*) from helpdesk_ticket") == MAILS
     repeats = helpdesk.count("select count(*) from inbound_inboundmail") - MAILS
     assert helpdesk.count("select count(*) from inbound_inboundmail where state = 'done'") == MAILS
-    assert helpdesk.count("select count(*) from inbound_inboundmail where reason = 'duplicate'") == repeats
+    assert (
+        helpdesk.count("select count(*) from inbound_inboundmail where reason = 'duplicate'")
+        == repeats
+    )
 
 
-def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(helpdesk: Helpdesk, mta: Postfix) -> None:
+def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(
+    helpdesk: Helpdesk, mta: Postfix
+) -> None:
     send_while(helpdesk, mta, lambda: helpdesk.database.stop("immediate"))
     wait_for(lambda: "said: 451 4.3.0 Temporary fault here" in mta.log(), 60)
     assert mta.queue()
@@ -134,7 +162,9 @@ def test_a_crash_of_the_database_loses_and_doubles_nothing_that_postfix_took(hel
     check_one_ticket_each(helpdesk, mta)
 
 
-def test_a_killed_listener_loses_and_doubles_nothing_that_postfix_took(helpdesk: Helpdesk, mta: Postfix) -> None:
+def test_a_killed_listener_loses_and_doubles_nothing_that_postfix_took(
+    helpdesk: Helpdesk, mta: Postfix
+) -> None:
     send_while(helpdesk, mta, helpdesk.kill)
     wait_for(lambda: "Connection refused" in mta.log(), 60)
     assert mta.queue()
@@ -150,7 +180,7 @@ def test_an_unknown_recipient_is_refused_before_the_mail_and_a_plus_address_is_n
             send(port, "nobody", "nobody@example.com")
         assert refused.value.recipients["nobody@example.com"][0] == 550
         send(port, f"plus-{port}", "Support+anything@example.com")
-    wait_for(lambda: not mta.queue(), 60)
+    drain(helpdesk, mta)
     assert helpdesk.database.query("select distinct rcpt_to->>0 from inbound_inboundmail") == [
         ("Support+anything@example.com",)
     ]
@@ -159,7 +189,7 @@ def test_an_unknown_recipient_is_refused_before_the_mail_and_a_plus_address_is_n
 
 def test_a_recipient_that_only_the_list_knows_bounces(helpdesk: Helpdesk, mta: Postfix) -> None:
     send(mta.port, "late", "closed@example.com")
-    wait_for(lambda: not mta.queue(), 60)
+    drain(helpdesk, mta)
     assert "dsn=5.1.1, status=bounced" in mta.log()
     assert "550 5.1.1 No such mailbox here" in mta.log()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import postgres
+from tests.support.services import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
@@ -27,7 +27,7 @@ STORE = """
 from inbound import store
 from inbound.reading.message import Envelope
 from helpdesk import setup
-from tests.mail import eml
+from tests.support.mail import eml
 setup.first_rows()
 mails = []
 for n in range(30):
@@ -52,13 +52,25 @@ def url() -> Iterator[str]:
 
 def manage(url: str, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(folder), "DATABASE_URL": url, "HELPDESK_KEYS": "throwaway",
-             "LOG_LEVEL": "ERROR", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={
+            "PATH": os.environ["PATH"],
+            "VAR_DIR": str(folder),
+            "DATABASE_URL": url,
+            "HELPDESK_KEYS": "throwaway",
+            "LOG_LEVEL": "ERROR",
+            "PYTHONPATH": str(ROOT),
+        },
+    )
 
 
-def test_four_workers_make_one_ticket_of_a_thread_however_its_mails_race(url: str, tmp_path: Path) -> None:
+def test_four_workers_make_one_ticket_of_a_thread_however_its_mails_race(
+    url: str, tmp_path: Path
+) -> None:
     for arguments in (("migrate", "-v0"), ("shell", "-v0", "-c", STORE)):
         process = manage(url, tmp_path, *arguments)
         assert process.wait(60) == 0, process.stdout and process.stdout.read()
@@ -77,10 +89,10 @@ import threading
 from datetime import timedelta
 from django.db import connections
 from django.utils import timezone
-from helpdesk import actions, routing
+from helpdesk import actions, assignment
 from helpdesk.actions import Content
 from helpdesk.models import *
-from helpdesk.sla.sweep import sweep
+from helpdesk.escalation import sweep
 from inbound.models import Mailbox
 box = Mailbox.objects.get()
 team = Team.objects.create(name="Race", strategy="least-loaded")
@@ -92,17 +104,17 @@ customer = Person.objects.create_user("race@example.net")
 long_ago = timezone.now() - timedelta(hours=1)
 box.teams.set([team])
 for n in range(80):
-    actions.open_ticket(requester=customer, mailbox=box, subject="x", content=Content(text="x"), via="email",
-                        actor=None, acknowledge=False, at=long_ago)
+    actions.open_ticket(actions.NewTicket(requester=customer, mailbox=box, subject="x", content=Content(text="x"), via="email",
+                        actor=None, acknowledge=False, at=long_ago))
 def work(number):
     try:
         agent = agents[number % 4]
         for round in range(12):
             if number < 4:
-                routing.route_waiting()
+                assignment.share_out_waiting()
             else:
                 try:
-                    routing.take_next(agent)
+                    assignment.take_next(agent)
                 except actions.Refused:
                     pass
             sweep()
@@ -112,13 +124,13 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
 [t.start() for t in threads]
 [t.join() for t in threads]
 rows = Assignment.objects.filter(person__in=agents)
-print(*[routing.load(a) for a in agents], rows.count(), rows.values("ticket").distinct().count(),
+print(*[assignment.load(a) for a in agents], rows.count(), rows.values("ticket").distinct().count(),
       SLAAlert.objects.filter(step="breach").count(), Event.objects.filter(kind="sla-breach").count())
 """
 SWEEP_SLOWLY = """
 import os, time
-from helpdesk import notify
-from helpdesk.sla.sweep import sweep
+from helpdesk.outbound import notify
+from helpdesk.escalation import sweep
 from helpdesk.models import Ticket
 from django.utils import timezone
 if os.environ["VAR_DIR"].endswith("killed"):
@@ -134,9 +146,13 @@ sweep()
 """
 
 
-def test_eight_workers_give_no_ticket_twice_and_nobody_more_than_the_limit(url: str, tmp_path: Path) -> None:
+def test_eight_workers_give_no_ticket_twice_and_nobody_more_than_the_limit(
+    url: str, tmp_path: Path
+) -> None:
     assert manage(url, tmp_path, "migrate", "-v0").wait(60) == 0
-    manage(url, tmp_path, "shell", "-v0", "-c", "from helpdesk import setup; setup.first_rows()").wait(60)
+    manage(
+        url, tmp_path, "shell", "-v0", "-c", "from helpdesk import setup; setup.first_rows()"
+    ).wait(60)
     process = manage(url, tmp_path, "shell", "-v0", "-c", RACE)
     said, _ = process.communicate(timeout=100)
     assert process.returncode == 0, said
@@ -144,7 +160,9 @@ def test_eight_workers_give_no_ticket_twice_and_nobody_more_than_the_limit(url: 
     assert said.split() == ["15", "15", "15", "15", "60", "60", "80", "80"]
 
 
-def test_a_beat_that_is_killed_between_two_alerts_leaves_each_told_once(url: str, tmp_path: Path) -> None:
+def test_a_beat_that_is_killed_between_two_alerts_leaves_each_told_once(
+    url: str, tmp_path: Path
+) -> None:
     undo = (
         "from helpdesk.models import *; from django.utils import timezone; SLAAlert.objects.all().delete();"
         "OutboundMail.objects.filter(kind='sla_breach').delete(); Ticket.objects.filter(team__name='Race')"
@@ -193,7 +211,9 @@ print(len(deadlocks), Person.objects.filter(email__startswith="crosswise").count
 """
 
 
-def test_first_mails_that_name_the_same_new_people_in_another_order_do_not_deadlock(url: str, tmp_path: Path) -> None:
+def test_first_mails_that_name_the_same_new_people_in_another_order_do_not_deadlock(
+    url: str, tmp_path: Path
+) -> None:
     assert manage(url, tmp_path, "migrate", "-v0").wait(60) == 0
     process = manage(url, tmp_path, "shell", "-v0", "-c", COPIED_CROSSWISE)
     said, _ = process.communicate(timeout=150)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from django.core.files.storage import storages
 
-from helpdesk import private
+from helpdesk.env import private
 from tests.flow.test_serve import ROOT, Served
-from tests.mail import eml
-from tests.services import wait_for
+from tests.support.mail import eml
+from tests.support.services import wait_for
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -23,12 +23,23 @@ def open_to_others(folder: Path) -> list[str]:
 
 def run(var: Path, *command: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command, cwd=ROOT, text=True, stderr=subprocess.PIPE, umask=0o022,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(var), "HELPDESK_KEYS": "make", **environment},
-    )  # fmt: skip
+        command,
+        cwd=ROOT,
+        text=True,
+        stderr=subprocess.PIPE,
+        umask=0o022,
+        env={
+            "PATH": os.environ["PATH"],
+            "VAR_DIR": str(var),
+            "HELPDESK_KEYS": "make",
+            **environment,
+        },
+    )
 
 
-def test_what_serve_writes_is_for_nobody_else_and_what_was_open_is_closed_and_named(tmp_path: Path) -> None:
+def test_what_serve_writes_is_for_nobody_else_and_what_was_open_is_closed_and_named(
+    tmp_path: Path,
+) -> None:
     var = tmp_path / "var"
     served = Served(tmp_path)
     (var / "secrets").mkdir(mode=0o755)
@@ -55,7 +66,14 @@ def test_what_commands_and_the_beat_write_is_for_nobody_else(tmp_path: Path) -> 
         process = run(var, sys.executable, "manage.py", command)
         assert process.wait(60) == 0, process.communicate()
     schedule = var / "beat-schedule"
-    beat = [str(Path(sys.executable).with_name("celery")), "-A", "helpdesk", "beat", "--schedule", str(schedule)]
+    beat = [
+        str(Path(sys.executable).with_name("celery")),
+        "-A",
+        "helpdesk",
+        "beat",
+        "--schedule",
+        str(schedule),
+    ]
     process = run(var, *beat, "--pidfile", "", CELERY_BROKER_URL="redis://127.0.0.1:1/0")
     try:
         wait_for(lambda: list(var.glob("beat-schedule*")), 20)

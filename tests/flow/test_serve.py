@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mail import eml
-from tests.services import free_port, migrated_sqlite, wait_for
+from tests.support.mail import eml
+from tests.support.services import free_port, migrated_sqlite, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ class Served:
         self.environment = environment
         if not is_new:
             migrated_sqlite(folder / "var")
-            self.environment["DJANGO_SETTINGS_MODULE"] = "tests.fast_settings"
+            self.environment["DJANGO_SETTINGS_MODULE"] = "tests.support.fast_settings"
         self.smtp, self.http = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -38,11 +38,20 @@ class Served:
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"], cwd=ROOT, stdout=self.log, stderr=self.log,
-            env={**keep, "VAR_DIR": str(self.folder / "var"), "SMTP_ADDR": f"127.0.0.1:{self.smtp}",
-                 "HTTP_ADDR": f"127.0.0.1:{self.http}", "ADMIN_PASSWORD": "correct horse battery", "UNDO_SEND_SECONDS": "0",
-                 **self.environment},
-        )  # fmt: skip
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            env={
+                **keep,
+                "VAR_DIR": str(self.folder / "var"),
+                "SMTP_ADDR": f"127.0.0.1:{self.smtp}",
+                "HTTP_ADDR": f"127.0.0.1:{self.http}",
+                "ADMIN_PASSWORD": "correct horse battery",
+                "UNDO_SEND_SECONDS": "0",
+                **self.environment,
+            },
+        )
         wait_for(self._answers, 60)
 
     def _answers(self) -> bool:
@@ -70,14 +79,24 @@ class Served:
             smtp.sendmail("cleo@example.net", [rcpt], raw)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(f"file:{self.folder}/var/helpdesk.sqlite3?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(
+            f"file:{self.folder}/var/helpdesk.sqlite3?mode=ro", uri=True, timeout=10
+        )
         try:
             return connection.execute(query).fetchall()
         finally:
             connection.close()
 
+    def write(self, statement: str) -> None:
+        with sqlite3.connect(f"{self.folder}/var/helpdesk.sqlite3", timeout=30) as connection:
+            connection.execute(statement)
+        connection.close()
+
     def sent(self) -> list[Message]:
-        return [message_from_bytes(path.read_bytes()) for path in sorted((self.folder / "var/sent-mail").glob("*.eml"))]
+        return [
+            message_from_bytes(path.read_bytes())
+            for path in sorted((self.folder / "var/sent-mail").glob("*.eml"))
+        ]
 
 
 @pytest.fixture
@@ -89,16 +108,22 @@ def served(tmp_path: Path) -> Iterator[Served]:
         found.kill()
 
 
-def test_a_mail_becomes_a_ticket_with_an_acknowledgement_whose_reply_is_a_comment(served: Served) -> None:
+def test_a_mail_becomes_a_ticket_with_an_acknowledgement_whose_reply_is_a_comment(
+    served: Served,
+) -> None:
     served.send(eml("Fire!", message_id="first@example.net"))
     wait_for(lambda: len(served.sent()) == 1, 2)
     (ack,) = served.sent()
     assert ack["In-Reply-To"] == "<first@example.net>"
     reply_to = re.search(r"<(.+)>", ack["Reply-To"])
     assert reply_to is not None
-    served.send(eml("Still burning", message_id="second@example.net", in_reply_to=ack["Message-ID"]))
+    served.send(
+        eml("Still burning", message_id="second@example.net", in_reply_to=ack["Message-ID"])
+    )
     served.send(eml("And now the desk", message_id="third@example.net"), rcpt=reply_to[1])
-    served.send(eml("Only references", message_id="fourth@example.net", references="<first@example.net>"))
+    served.send(
+        eml("Only references", message_id="fourth@example.net", references="<first@example.net>")
+    )
     wait_for(lambda: served.rows("select count(*) from helpdesk_comment") == [(4,)], 5)
     assert served.rows("select count(*) from helpdesk_ticket") == [(1,)]
 
@@ -109,7 +134,9 @@ def test_killed_right_after_250_the_ticket_is_there_once_after_a_restart(served:
     served.kill()
     served.start()
     wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(5,)], 15)
-    wait_for(lambda: served.rows("select distinct state from helpdesk_outboundmail") == [("sent",)], 15)
+    wait_for(
+        lambda: served.rows("select distinct state from helpdesk_outboundmail") == [("sent",)], 15
+    )
     ids = [mail["Message-ID"] for mail in served.sent()]
     assert len(set(ids)) == 5
 
@@ -122,7 +149,9 @@ def test_a_reply_in_the_same_instant_as_its_parent_gives_one_ticket(served: Serv
     assert served.rows("select count(*) from helpdesk_ticket") == [(10,)]
 
 
-def test_it_starts_from_nothing_serves_its_static_files_with_debug_off_and_stops_cleanly(tmp_path: Path) -> None:
+def test_it_starts_from_nothing_serves_its_static_files_with_debug_off_and_stops_cleanly(
+    tmp_path: Path,
+) -> None:
     served = Served(tmp_path, is_new=True)
     served.start()
     assert served.rows("select count(*) from helpdesk_person where role = 'admin'") == [(1,)]
@@ -138,18 +167,29 @@ def test_a_large_mail_that_a_provider_posts_is_stored_as_it_came(tmp_path: Path)
     served = Served(tmp_path, ANYMAIL_WEBHOOK_SECRET="postmark:correct horse battery")
     served.start()
     raw = eml("Large", message_id="large@example.net") + b"x" * 76 * 200_000
-    post = {"RawEmail": raw.decode(), "OriginalRecipient": "support@example.com", "MessageID": "m-1", "Headers": []}
+    post = {
+        "RawEmail": raw.decode(),
+        "OriginalRecipient": "support@example.com",
+        "MessageID": "m-1",
+        "Headers": [],
+    }
     request = urllib.request.Request(
-        served.url("/anymail/postmark/inbound/"), json.dumps(post).encode(),
-        {"Content-Type": "application/json", "Authorization": "Basic "
-         + base64.b64encode(b"postmark:correct horse battery").decode()},
-    )  # fmt: skip
+        served.url("/anymail/postmark/inbound/"),
+        json.dumps(post).encode(),
+        {
+            "Content-Type": "application/json",
+            "Authorization": "Basic "
+            + base64.b64encode(b"postmark:correct horse battery").decode(),
+        },
+    )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             assert answer.status == 200
         assert served.rows("select data from inbound_rawmail") == [(raw,)]
         with pytest.raises(urllib.error.HTTPError, match="413"):
-            urllib.request.urlopen(urllib.request.Request(request.full_url, request.data), timeout=30)
+            urllib.request.urlopen(
+                urllib.request.Request(request.full_url, request.data), timeout=30
+            )
     finally:
         served.kill()
 
@@ -166,26 +206,42 @@ def test_a_large_mail_that_a_provider_posts_is_stored_as_it_came(tmp_path: Path)
 )
 def test_a_bad_setting_stops_the_start_with_its_name(name: str, value: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
         env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), name: value},
-    )  # fmt: skip
+    )
     assert done.returncode != 0
     assert f"{name}: " in done.stderr.splitlines()[-1]
 
 
 def test_a_pipe_is_told_75_when_a_setting_is_wrong(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "ingest"], cwd=ROOT, input=eml("x"), capture_output=True, timeout=60,
+        [sys.executable, "manage.py", "ingest"],
+        cwd=ROOT,
+        input=eml("x"),
+        capture_output=True,
+        timeout=60,
         env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)},
-    )  # fmt: skip
+    )
     assert done.returncode == 75
     assert b"SECRET_KEY: not set" in done.stderr
 
 
 def test_a_pipe_is_told_75_when_the_database_is_away(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", "ingest"], cwd=ROOT, input=eml("x"), capture_output=True, timeout=60,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "HELPDESK_KEYS": "throwaway",
-             "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"},
-    )  # fmt: skip
+        [sys.executable, "manage.py", "ingest"],
+        cwd=ROOT,
+        input=eml("x"),
+        capture_output=True,
+        timeout=60,
+        env={
+            "PATH": os.environ["PATH"],
+            "VAR_DIR": str(tmp_path),
+            "HELPDESK_KEYS": "throwaway",
+            "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
+        },
+    )
     assert done.returncode == 75, done.stderr

@@ -15,11 +15,13 @@ import pytest
 
 from tests.flow.test_compose import SERVICES
 from tests.flow.test_serve import ROOT, Served
-from tests.mail import eml
-from tests.services import migrated_sqlite, redis, wait_for
+from tests.support.mail import eml
+from tests.support.services import migrated_sqlite, redis, wait_for
 
 # Minutes of a process that hangs: WATCHDOG_RUNS=all is the full length.
-LONG = pytest.mark.skipif(os.environ.get("WATCHDOG_RUNS") != "all", reason="WATCHDOG_RUNS=all runs it")
+LONG = pytest.mark.skipif(
+    os.environ.get("WATCHDOG_RUNS") != "all", reason="WATCHDOG_RUNS=all runs it"
+)
 
 
 def health(served: Served) -> dict[str, object]:
@@ -40,12 +42,14 @@ def ended(served: Served, seconds: float) -> int:
 
 def hanging(folder: Path) -> Served:
     served = Served(folder)
-    served.environment["DJANGO_SETTINGS_MODULE"] = "tests.stuck_settings"
+    served.environment["DJANGO_SETTINGS_MODULE"] = "tests.support.stuck_settings"
     served.start()
     return served
 
 
-def test_serve_ends_with_an_error_when_a_worker_does_not_come_back_and_health_names_the_row(tmp_path: Path) -> None:
+def test_serve_ends_with_an_error_when_a_worker_does_not_come_back_and_health_names_the_row(
+    tmp_path: Path,
+) -> None:
     served = hanging(tmp_path)
     served.send(eml("Fine", message_id="fine@x"))
     wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(1,)], 10)
@@ -59,7 +63,9 @@ def test_serve_ends_with_an_error_when_a_worker_does_not_come_back_and_health_na
     log = (tmp_path / "log").read_text()
     assert "a worker does not come back from inbound mail 2 for" in log
     assert "threading.Event().wait()" in log  # where it was
-    assert served.rows("select state, attempts from inbound_inboundmail where id = 2") == [("received", 1)]
+    assert served.rows("select state, attempts from inbound_inboundmail where id = 2") == [
+        ("received", 1)
+    ]
 
 
 @LONG
@@ -71,7 +77,9 @@ def test_serve_ends_when_a_worker_keeps_the_interpreter_to_itself(tmp_path: Path
 
 
 @LONG
-def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(tmp_path: Path) -> None:
+def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(
+    tmp_path: Path,
+) -> None:
     served = hanging(tmp_path)
     try:
         served.send(eml("x", subject="Wait for ever", message_id="stuck@x"))
@@ -90,27 +98,40 @@ def test_started_again_it_takes_the_row_again_and_gives_it_up_after_a_few_times(
 
 
 @pytest.mark.parametrize("subject", ["Wait for ever", pytest.param("Compute for ever", marks=LONG)])
-def test_a_process_of_a_worker_of_its_own_is_killed_and_the_others_go_on(subject: str, tmp_path: Path) -> None:
+def test_a_process_of_a_worker_of_its_own_is_killed_and_the_others_go_on(
+    subject: str, tmp_path: Path
+) -> None:
     migrated_sqlite(tmp_path / "var")
     with redis() as broker:
         environment = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "VAR_DIR": str(tmp_path / "var"),
-            "HELPDESK_KEYS": "throwaway", "CELERY_BROKER_URL": broker.url, "CACHE_URL": broker.url[:-1] + "1",
-            "DJANGO_SETTINGS_MODULE": "tests.stuck_settings", "PYTHONPATH": str(ROOT),
-        }  # fmt: skip
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "VAR_DIR": str(tmp_path / "var"),
+            "HELPDESK_KEYS": "throwaway",
+            "CELERY_BROKER_URL": broker.url,
+            "CACHE_URL": broker.url[:-1] + "1",
+            "DJANGO_SETTINGS_MODULE": "tests.support.stuck_settings",
+            "PYTHONPATH": str(ROOT),
+        }
 
         def manage(*arguments: str, given: bytes = b"") -> str:
             return subprocess.run(
-                [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, input=given, timeout=60,
-                capture_output=True, check=True,
-            ).stdout.decode()  # fmt: skip
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                env=environment,
+                input=given,
+                timeout=60,
+                capture_output=True,
+                check=True,
+            ).stdout.decode()
 
         manage("setup")
-        command = [part.replace("${WORKER_PROCESSES:-2}", "1") for part in SERVICES["worker"]["command"]]
+        command = [
+            part.replace("${WORKER_PROCESSES:-2}", "1") for part in SERVICES["worker"]["command"]
+        ]
         with (tmp_path / "log").open("wb") as log:
             worker = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-            )  # fmt: skip
+            )
         try:
             manage("ingest", given=eml("x", subject=subject, message_id="stuck@x"))
             manage("ingest", given=eml("Fine", message_id="fine@x"))
@@ -123,4 +144,7 @@ def test_a_process_of_a_worker_of_its_own_is_killed_and_the_others_go_on(subject
         finally:
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
-        assert "Hard time limit (6s) exceeded for tasks.inbound.process" in (tmp_path / "log").read_text()
+        assert (
+            "Hard time limit (6s) exceeded for tasks.inbound.process"
+            in (tmp_path / "log").read_text()
+        )

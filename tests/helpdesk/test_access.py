@@ -8,12 +8,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 from django.test import Client
 
-from helpdesk import access, actions, frames
+from helpdesk import access, actions
 from helpdesk.actions import Content
-from helpdesk.links import ticket_link
+from helpdesk.files import frames
 from helpdesk.models import Person, Team, Ticket
-from tests.mail import agent, customer, eml, receive, ticket_of
-from tests.routes import routes, world
+from helpdesk.outbound.links import ticket_link
+from tests.support.mail import agent, customer, eml, receive, ticket_of
+from tests.support.routes import routes, world
 
 pytestmark = pytest.mark.django_db
 
@@ -49,18 +50,32 @@ def test_a_switched_off_agent_sees_nothing(ticket: Ticket) -> None:
 
 
 PAGES = [
-    "/admin/tickets/", "/admin/tickets/{t}/", "/admin/mail/{m}/", "/admin/mail/{m}/source/", "/admin/comments/{c}/html/",
-    "/admin/inbound/inboundmail/", "/admin/helpdesk/outboundmail/", "/admin/helpdesk/person/", "/admin/inbound/mailbox/",
+    "/admin/tickets/",
+    "/admin/tickets/{t}/",
+    "/admin/mail/{m}/",
+    "/admin/mail/{m}/source/",
+    "/admin/comments/{c}/html/",
+    "/admin/inbound/inboundmail/",
+    "/admin/helpdesk/outboundmail/",
+    "/admin/helpdesk/person/",
+    "/admin/inbound/mailbox/",
     "/admin/sent-mail/",
-]  # fmt: skip
+]
 ADMIN_ONLY = {
     "/admin/helpdesk/outboundmail/",
     "/admin/helpdesk/person/",
     "/admin/inbound/mailbox/",
     "/admin/sent-mail/",
 }
-POSTS = ["tickets/bulk/", "tickets/{t}/reply/", "tickets/{t}/change/", "tickets/{t}/people/", "tickets/{t}/spam/",
-         "comments/{c}/decide/", "mail/{m}/again/"]  # fmt: skip
+POSTS = [
+    "tickets/bulk/",
+    "tickets/{t}/reply/",
+    "tickets/{t}/change/",
+    "tickets/{t}/people/",
+    "tickets/{t}/spam/",
+    "comments/{c}/decide/",
+    "mail/{m}/again/",
+]
 
 
 def signed_in(person: Person | None) -> Client:
@@ -87,7 +102,10 @@ def test_every_staff_page_by_role(ticket: Ticket) -> None:
     for page in POSTS:
         url = f"/admin/{page.format(**names)}"
         for outsider in (None, customer()):
-            assert signed_in(outsider).post(url, {"kind": "note", "body": "x", "not": "1"}).status_code == 302
+            assert (
+                signed_in(outsider).post(url, {"kind": "note", "body": "x", "not": "1"}).status_code
+                == 302
+            )
         assert signed_in(agent()).get(url).status_code == 405
     ticket.refresh_from_db()
     assert (ticket.status, ticket.comments.count()) == ("open", 2)
@@ -95,7 +113,9 @@ def test_every_staff_page_by_role(ticket: Ticket) -> None:
 
 def test_a_customer_cannot_sign_in_to_the_staff_site_even_with_a_password() -> None:
     Person.objects.create_user("pw@example.net", "correct horse battery")
-    answer = Client().post("/admin/login/", {"username": "pw@example.net", "password": "correct horse battery"})
+    answer = Client().post(
+        "/admin/login/", {"username": "pw@example.net", "password": "correct horse battery"}
+    )
     assert answer.status_code == 200
     assert "_auth_user_id" not in Client().session
 
@@ -103,7 +123,8 @@ def test_a_customer_cannot_sign_in_to_the_staff_site_even_with_a_password() -> N
 def test_an_agent_signs_in_whatever_the_case_of_the_address() -> None:
     agent()
     answer = Client().post(
-        "/admin/login/?next=/admin/", {"username": "ADA@example.com", "password": "correct horse battery"}
+        "/admin/login/?next=/admin/",
+        {"username": "ADA@example.com", "password": "correct horse battery"},
     )
     assert answer.status_code == 302
 
@@ -123,7 +144,9 @@ def test_an_attachment_is_not_served_to_others_nor_opened_as_a_page() -> None:
 
 
 def test_remote_images_stay_off_until_asked_for() -> None:
-    row = receive(eml("x", html='<p>hi</p><img src="https://tracker.example/p.png">', message_id="h@h"))
+    row = receive(
+        eml("x", html='<p>hi</p><img src="https://tracker.example/p.png">', message_id="h@h")
+    )
     comment = ticket_of(row).comments.get()
     url = f"/admin/comments/{comment.pk}/html/"
     client = signed_in(agent())
@@ -134,14 +157,19 @@ def test_remote_images_stay_off_until_asked_for() -> None:
 def test_nothing_is_evaluated_on_the_pages_where_strangers_words_stand(no_counts_yet: None) -> None:
     here, looked_at = world(), set()
     for route in routes():
-        if not route.path.startswith(("/admin/", "/portal/", "/unsubscribe/", "/api/docs/")) or route.model is not None:
+        if (
+            not route.path.startswith(("/admin/", "/portal/", "/unsubscribe/", "/api/docs/"))
+            or route.model is not None
+        ):
             continue
         who = "customer" if route.path.startswith("/portal/") else "admin"
         answer = here.clients()[who].get(route.url(here.values(route)))
         if answer.status_code != 200 or not answer["Content-Type"].startswith("text/html"):
             continue
         policy, page = answer["Content-Security-Policy"], answer.content.decode()
-        if "unfold/js/alpine" in page or route.path == "/admin/search/":  # what unfold makes: signing in, passwords
+        if (
+            "unfold/js/alpine" in page or route.path == "/admin/search/"
+        ):  # what unfold makes: signing in, passwords
             assert re.search("/(login|password.*|logout|search|<app_label>)/", route.path)
             continue
         looked_at.add(route.path)
@@ -171,12 +199,19 @@ def test_a_mails_html_is_a_page_of_no_origin_in_which_nothing_of_it_runs() -> No
     ):
         answer = client.get(url)
         assert answer.status_code == 200, url
-        policy = dict(part.partition(" ")[::2] for part in answer["Content-Security-Policy"].split("; "))
+        policy = dict(
+            part.partition(" ")[::2] for part in answer["Content-Security-Policy"].split("; ")
+        )
         assert "allow-same-origin" not in policy["sandbox"]
-        # Nothing, or the one script that tells how high the page is; a script of the mail has another hash.
+        # Nothing, or the one script that tells how high the page is; a script of the mail has
+        # another hash.
         assert re.fullmatch(r"'none'|'sha256-[\w+/]{43}='", policy["script-src"])
         assert (
-            policy["default-src"] == policy["connect-src"] == policy["form-action"] == policy["frame-src"] == "'none'"
+            policy["default-src"]
+            == policy["connect-src"]
+            == policy["form-action"]
+            == policy["frame-src"]
+            == "'none'"
         )
         assert policy["img-src"].split()[0] == "http://testserver/pictures/"
         assert answer["X-Frame-Options"] == "SAMEORIGIN"
@@ -189,7 +224,9 @@ WITH_PICTURE = (
 )
 
 
-def test_a_picture_of_a_mail_is_shown_by_an_address_of_its_own_that_does_not_last(monkeypatch) -> None:
+def test_a_picture_of_a_mail_is_shown_by_an_address_of_its_own_that_does_not_last(
+    monkeypatch,
+) -> None:
     comment = ticket_of(receive(WITH_PICTURE)).comments.get()
     for client, url in (
         (signed_in(agent()), f"/admin/comments/{comment.pk}/html/"),
@@ -215,7 +252,11 @@ def test_a_file_is_its_participants_alone_by_its_number_and_by_its_name() -> Non
         ticket_of(receive(WITH_FILE % sender)).comments.get().attachments.get()
         for sender in (b"other@example.net", b"cleo@example.net")
     )
-    assert access.attachment(customer(), mine.pk) == access.attachment_at(customer(), mine.file.name) == mine
+    assert (
+        access.attachment(customer(), mine.pk)
+        == access.attachment_at(customer(), mine.file.name)
+        == mine
+    )
     for viewer in (customer(), AnonymousUser()):
         with pytest.raises(Http404):
             access.attachment(viewer, theirs.pk)
@@ -237,16 +278,22 @@ def test_a_profile_is_its_owners_and_staffs() -> None:
 
 def test_only_an_admin_is_one() -> None:
     admin = Person.objects.create_superuser("root@example.com", "x")
-    assert [access.is_admin(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())] == [True] + 3 * [False]
-    assert [access.is_staff(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())] == 2 * [True] + 2 * [
-        False
-    ]
+    assert [
+        access.is_admin(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())
+    ] == [True] + 3 * [False]
+    assert [
+        access.is_staff(viewer) for viewer in (admin, agent(), customer(), AnonymousUser())
+    ] == 2 * [True] + 2 * [False]
 
 
 def test_customers_see_what_happened_to_their_ticket_and_not_how_staff_work(ticket: Ticket) -> None:
     actions.set_priority(ticket, 4, actor=agent())
     assert [event.kind for event in access.events(customer(), ticket)] == ["opened", "priority"]
-    assert [event.kind for event in access.events(agent(), ticket)] == ["opened", "noted", "priority"]
+    assert [event.kind for event in access.events(agent(), ticket)] == [
+        "opened",
+        "noted",
+        "priority",
+    ]
 
 
 def test_only_agents_and_admins_who_are_there_can_be_assigned_to() -> None:
@@ -263,14 +310,21 @@ def test_a_participant_is_one_of_this_ticket(ticket: Ticket) -> None:
     assert access.participant(ticket, other.pk) is None
 
 
-def test_with_teams_apart_agents_see_their_own_nobodys_and_what_is_theirs(ticket: Ticket, settings) -> None:
+def test_with_teams_apart_agents_see_their_own_nobodys_and_what_is_theirs(
+    ticket: Ticket, settings
+) -> None:
     ada, bob, team = agent("Ada"), agent("Bob"), Team.objects.create(name="Desk")
     team.members.add(ada)
     admin = Person.objects.create_superuser("root@example.com", "x")
     settings.AGENTS_SEE = "teams"
     assert access.tickets(bob).exists()  # nobody's
     Ticket.objects.update(team=team)
-    assert [access.tickets(viewer).exists() for viewer in (ada, admin, customer(), bob)] == [True, True, True, False]
+    assert [access.tickets(viewer).exists() for viewer in (ada, admin, customer(), bob)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     Ticket.objects.update(assignee=bob)
     assert access.tickets(bob).exists()
 
@@ -298,9 +352,14 @@ def test_who_may_be_told_of_a_ticket_is_whoever_of_staff_finds_it(
     found = Team.objects.create(name="Desk", lead=bob if team == "led" else None)
     if team == "theirs":
         found.members.add(bob)
-    bob.role, bob.is_active = {"admin": "admin", "customer": "user"}.get(who, "agent"), who != "switched off"
+    bob.role, bob.is_active = (
+        {"admin": "admin", "customer": "user"}.get(who, "agent"),
+        who != "switched off",
+    )
     bob.save()
     ticket.team, ticket.assignee = None if team == "none" else found, bob if assigned else None
     ticket.save()
-    expected = who == "admin" or (who == "agent" and (sees == "all" or team != "another" or assigned))
+    expected = who == "admin" or (
+        who == "agent" and (sees == "all" or team != "another" or assigned)
+    )
     assert access.may_be_told(bob, ticket) is access.tickets(bob).contains(ticket) is expected

@@ -1,4 +1,5 @@
-"""Secrets that are wiped, guesses that count, pictures whose addresses end, and what is kept long enough."""
+"""Secrets that are wiped, guesses that count, pictures whose addresses end, and what is kept long
+enough."""
 
 from datetime import timedelta
 
@@ -8,15 +9,25 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from helpdesk import auth, frames, throttle
+from helpdesk import kept_codes, throttle
 from helpdesk.actions import Refused, codes
-from helpdesk.models import Attachment, Attempt, EmailCode, OutboundMail, Person, PersonAddress, ProvenDay
+from helpdesk.auth import passwords
+from helpdesk.files import frames
+from helpdesk.models import (
+    Attachment,
+    Attempt,
+    EmailCode,
+    OutboundMail,
+    Person,
+    PersonAddress,
+    ProvenDay,
+)
 from inbound.models import InboundMail
 from tasks import outbound
-from tasks.codes import deliver, sweep
 from tasks.housekeeping import clean_up
-from tests.api import PNG, Api, a_file, a_ticket
-from tests.mail import agent, arrive, customer, eml, mailbox, receive
+from tasks.secret_mail import deliver, sweep
+from tests.support.api import PNG, Api, a_file, a_ticket
+from tests.support.mail import agent, arrive, customer, eml, mailbox, receive
 
 pytestmark = pytest.mark.django_db
 CLEO = "cleo@example.net"
@@ -60,7 +71,9 @@ def test_a_code_that_a_server_refuses_for_good_is_wiped(monkeypatch: pytest.Monk
     assert (mail.state, sealed(mail)) == ("failed", "")
 
 
-@pytest.mark.parametrize("state", ["sent", "failed", "cancelled", "suppressed", "bounced", "queued"])
+@pytest.mark.parametrize(
+    "state", ["sent", "failed", "cancelled", "suppressed", "bounced", "queued"]
+)
 def test_whatever_became_of_a_code_nothing_of_it_is_left_after_its_time(state: str) -> None:
     mail = a_code()
     OutboundMail.objects.update(expires_at=timezone.now() - timedelta(seconds=1), state=state)
@@ -71,11 +84,15 @@ def test_whatever_became_of_a_code_nothing_of_it_is_left_after_its_time(state: s
 def test_wrong_passwords_count_for_the_account_whichever_of_its_addresses_is_typed() -> None:
     cleo = Person.objects.create_user(CLEO, "a long phrase of mine")
     PersonAddress.objects.create(person=cleo, address="cleo@work.example", may_sign_in=True)
-    for number in range(auth.AT_ACCOUNT):
+    for number in range(passwords.AT_ACCOUNT):
         address = CLEO if number % 2 else "cleo@work.example"
-        Api(address=f"198.51.{number}.1")("POST", "/auth/jwt/create/", {"email": address, "password": "wrong"})
+        Api(address=f"198.51.{number}.1")(
+            "POST", "/auth/jwt/create/", {"email": address, "password": "wrong"}
+        )
     for address in (CLEO, "cleo@work.example"):
-        said = Api(address="203.0.113.1")("POST", "/auth/jwt/create/", {"email": address, "password": "wrong"})
+        said = Api(address="203.0.113.1")(
+            "POST", "/auth/jwt/create/", {"email": address, "password": "wrong"}
+        )
         assert said.status_code == 429, address
 
 
@@ -83,11 +100,14 @@ def test_what_is_not_looked_at_keeps_nothing_locked() -> None:
     Person.objects.create_user(CLEO, "a long phrase of mine")
     now = timezone.now()
     Attempt.objects.bulk_create(
-        Attempt(key=f"password-failed {CLEO}", at=now - timedelta(hours=23)) for _ in range(auth.AT_ACCOUNT)
+        Attempt(key=f"password-failed {CLEO}", at=now - timedelta(hours=23))
+        for _ in range(passwords.AT_ACCOUNT)
     )
     before = Attempt.objects.filter(key=f"password-failed {CLEO}").count()
     for number in range(3):
-        Api(address=f"198.51.{number}.1")("POST", "/auth/jwt/create/", {"email": CLEO, "password": "wrong"})
+        Api(address=f"198.51.{number}.1")(
+            "POST", "/auth/jwt/create/", {"email": CLEO, "password": "wrong"}
+        )
     assert Attempt.objects.filter(key=f"password-failed {CLEO}").count() == before
 
 
@@ -97,7 +117,9 @@ def test_where_an_account_was_signed_in_to_more_than_a_month_ago_counts_like_any
         Attempt.objects.all().delete()
         known = Attempt.objects.create(key=f"signed-in 198.51.100.1 {CLEO}")
         Attempt.objects.filter(pk=known.pk).update(at=timezone.now() - timedelta(days=days))
-        Attempt.objects.bulk_create(Attempt(key=f"password-failed {CLEO}") for _ in range(auth.AT_ACCOUNT))
+        Attempt.objects.bulk_create(
+            Attempt(key=f"password-failed {CLEO}") for _ in range(passwords.AT_ACCOUNT)
+        )
         said = Api(address="198.51.100.1")(
             "POST", "/auth/jwt/create/", {"email": CLEO, "password": "a long phrase of mine"}
         )
@@ -107,25 +129,36 @@ def test_where_an_account_was_signed_in_to_more_than_a_month_ago_counts_like_any
 def test_an_account_that_is_switched_off_is_not_authenticated_by_its_password() -> None:
     Person.objects.create_user(CLEO, "a long phrase of mine", is_active=False)
     request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
-    assert auth.EmailBackend().authenticate(request, CLEO, "a long phrase of mine") is None
+    assert passwords.EmailBackend().authenticate(request, CLEO, "a long phrase of mine") is None
 
 
 def test_cleaning_up_leaves_what_still_counts() -> None:
     """Guesses of a day, sign-ins of a month, days of ninety."""
     now = timezone.now()
-    for key, age in (("password-failed x", timedelta(hours=23)), ("signed-in x", timedelta(days=29))):
+    for key, age in (
+        ("password-failed x", timedelta(hours=23)),
+        ("signed-in x", timedelta(days=29)),
+    ):
         Attempt.objects.filter(pk=throttle.count(key)).update(at=now - age)
     for days in (1, 45, 90, 92):
         ProvenDay.objects.create(address=CLEO, day=(now - timedelta(days=days)).date())
     clean_up()
-    assert set(Attempt.objects.values_list("key", flat=True)) == {"password-failed x", "signed-in x"}
-    kept = [(now.date() - day).days for day in ProvenDay.objects.order_by("-day").values_list("day", flat=True)]
+    assert set(Attempt.objects.values_list("key", flat=True)) == {
+        "password-failed x",
+        "signed-in x",
+    }
+    kept = [
+        (now.date() - day).days
+        for day in ProvenDay.objects.order_by("-day").values_list("day", flat=True)
+    ]
     assert kept == [1, 45, 90]
 
 
 def a_picture(name: str = "file.png", kind: str = "image/png") -> Attachment:
     ticket = a_ticket()
-    Api(customer()).upload(f"/api/tickets/{ticket.pk}/comments/", {"body": "see", "file": a_file(PNG)})
+    Api(customer()).upload(
+        f"/api/tickets/{ticket.pk}/comments/", {"body": "see", "file": a_file(PNG)}
+    )
     Attachment.objects.update(name=name, content_type=kind, content_id="pic@x")
     return Attachment.objects.get()
 
@@ -141,7 +174,9 @@ def test_only_a_picture_is_shown_by_its_cid(client: Client) -> None:
     for kind, shown in (("image/png", True), ("image/svg+xml", False), ("text/html", False)):
         Attachment.objects.all().delete()
         comment = a_picture(kind=kind).comment
-        page = frames.comment_page(RequestFactory().get("/"), comment, '<img src="cid:pic@x">').content.decode()
+        page = frames.comment_page(
+            RequestFactory().get("/"), comment, '<img src="cid:pic@x">'
+        ).content.decode()
         assert ("/pictures/" in page, 'src="data:,"' in page) == (shown, not shown), kind
 
 
@@ -157,17 +192,21 @@ def test_a_long_code_for_one_thing_is_shared_with_none_for_another() -> None:
         codes.send_code(EmailCode.Purpose.SIGN_IN, CLEO, asker="somebody", client="192.0.2.9")
     OutboundMail.objects.all().delete()
     for purpose, subject in asked:
-        codes.send_code(purpose, CLEO, asker=f"person {cleo.pk}", client="192.0.2.1", subject=subject)
+        codes.send_code(
+            purpose, CLEO, asker=f"person {cleo.pk}", client="192.0.2.1", subject=subject
+        )
     assert OutboundMail.objects.filter(kind="code").count() == 3
     assert not EmailCode.objects.filter(is_long=True).exclude(same_as=None).exists()
 
 
-def test_for_an_address_that_gets_no_code_no_digits_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_an_address_that_gets_no_code_no_digits_are_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     agent()
     monkeypatch.setattr(codes.secrets, "randbelow", lambda limit: 123456)
     codes.send_code(EmailCode.Purpose.SIGN_IN, "ada@example.com", asker="x", client="192.0.2.1")
     row = EmailCode.objects.get()
-    assert not codes.is_code(row, "123456")
+    assert not kept_codes.is_code(row, "123456")
     Person.objects.update(role="user")  # even if they are a customer by then
     with pytest.raises(Refused):
         codes.take_code(EmailCode.Purpose.SIGN_IN, "ada@example.com", "123456", asker="x")
@@ -175,7 +214,7 @@ def test_for_an_address_that_gets_no_code_no_digits_are_right(monkeypatch: pytes
 
 def test_the_same_words_to_another_reply_address_are_no_duplicate() -> None:
     from inbound.addresses import reply_address
-    from tests.mail import SUPPORT, ticket_of
+    from tests.support.mail import SUPPORT, ticket_of
 
     first = ticket_of(receive(eml("One", message_id="one@x")))
     other = ticket_of(receive(eml("Two", message_id="two@x")))

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from helpdesk import actions
 from helpdesk.models import Person, PersonAddress
-from tests.mail import agent, customer
+from tests.support.mail import agent, customer
 
 pytestmark = pytest.mark.django_db
 
@@ -20,25 +20,48 @@ def test_who_is_missing_is_made_and_who_is_there_is_only_filled_in() -> None:
     Person.objects.filter(pk=ada.pk).update(language="")
     found = actions.people_for(
         {
-            "Cleo@example.net": ("Somebody Else", "de"), "ada@example.com": ("X", "de"), "bare@example.net": ("Bare", "fr"),
-            "second@example.net": ("Y", ""), "new@example.net": ("N" * 300, "es"), "nameless@example.net": ("", ""),
+            "Cleo@example.net": ("Somebody Else", "de"),
+            "ada@example.com": ("X", "de"),
+            "bare@example.net": ("Bare", "fr"),
+            "second@example.net": ("Y", ""),
+            "new@example.net": ("N" * 300, "es"),
+            "nameless@example.net": ("", ""),
         }
-    )  # fmt: skip
+    )
     assert set(found) == {
-        "cleo@example.net", "ada@example.com", "bare@example.net", "second@example.net", "new@example.net",
+        "cleo@example.net",
+        "ada@example.com",
+        "bare@example.net",
+        "second@example.net",
+        "new@example.net",
         "nameless@example.net",
-    }  # fmt: skip
-    assert [found[a].pk for a in ("cleo@example.net", "ada@example.com", "bare@example.net", "second@example.net")] == [
-        cleo.pk, ada.pk, bare.pk, other.pk,
-    ]  # fmt: skip
+    }
+    assert [
+        found[a].pk
+        for a in ("cleo@example.net", "ada@example.com", "bare@example.net", "second@example.net")
+    ] == [
+        cleo.pk,
+        ada.pk,
+        bare.pk,
+        other.pk,
+    ]
     for person in found.values():
         fresh = Person.objects.get(pk=person.pk)
-        assert (fresh.name, fresh.language, fresh.role) == (person.name, person.language, person.role)
+        assert (fresh.name, fresh.language, fresh.role) == (
+            person.name,
+            person.language,
+            person.role,
+        )
     assert (found["cleo@example.net"].name, found["cleo@example.net"].language) == ("Cleo", "de")
     assert (found["ada@example.com"].name, found["ada@example.com"].language) == ("Ada", "")
     assert (found["bare@example.net"].name, found["bare@example.net"].language) == ("Bare", "fr")
     new = found["new@example.net"]
-    assert (new.name, new.language, new.role, new.has_usable_password()) == ("N" * 200, "es", "user", False)
+    assert (new.name, new.language, new.role, new.has_usable_password()) == (
+        "N" * 200,
+        "es",
+        "user",
+        False,
+    )
 
 
 def test_a_hundred_new_people_take_a_few_statements_and_known_ones_a_query() -> None:
@@ -69,7 +92,9 @@ def test_two_who_make_the_same_people_in_opposite_orders_both_get_them() -> None
                 addresses = [f"r{number}-{n}@example.net" for n in range(6)]
                 together.wait(30)
                 with transaction.atomic():
-                    found = actions.people_for({a: (a, "en") for a in (addresses[::-1] if is_backwards else addresses)})
+                    found = actions.people_for(
+                        {a: (a, "en") for a in (addresses[::-1] if is_backwards else addresses)}
+                    )
                     assert sorted(found) == addresses
                     assert len({person.pk for person in found.values()}) == 6
         except BaseException as error:
@@ -100,7 +125,9 @@ def test_two_who_fill_in_the_same_people_in_opposite_orders_both_do() -> None:
             for number in range(rounds):
                 together.wait(30)
                 with transaction.atomic():
-                    actions.people_for({f"{kind}{number}-{n}@example.net": (f"Name {n}", "") for n in range(2)})
+                    actions.people_for(
+                        {f"{kind}{number}-{n}@example.net": (f"Name {n}", "") for n in range(2)}
+                    )
         except BaseException as error:
             failed.append(error)
             together.abort()

@@ -1,5 +1,5 @@
-"""AGENTS_SEE=teams, from the side of an agent of another team: what is another team's is not there for them, and no
-mail tells them of it, not even one that was written while they still saw it."""
+"""AGENTS_SEE=teams, from the side of an agent of another team: what is another team's is not there
+for them, and no mail tells them of it, not even one that was written while they still saw it."""
 
 from datetime import timedelta
 
@@ -7,13 +7,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from helpdesk import access, actions, ledger, notify
+from helpdesk import access, actions, ledger
 from helpdesk.actions import Content, watching
 from helpdesk.models import Alert, AlertChannel, OutboundMail, Person, Team, Ticket, Watcher
+from helpdesk.outbound import notify
 from inbound.models import InboundMail
 from tasks.alerts import deliver as deliver_alert
-from tests.api import Api, a_ticket, admin
-from tests.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
+from tests.support.api import Api, a_ticket, admin
+from tests.support.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,9 @@ def ticket(ada: Person, bob: Person) -> Ticket:
     support, sales = Team.objects.create(name="Support"), Team.objects.create(name="Sales")
     support.members.add(ada), sales.members.add(bob)
     support.mailboxes.add(mailbox(SUPPORT)), sales.mailboxes.add(mailbox(SALES))
-    return ticket_of(receive(eml("Secret matter", subject="Secret subject", message_id="first@example.net")))
+    return ticket_of(
+        receive(eml("Secret matter", subject="Secret subject", message_id="first@example.net"))
+    )
 
 
 def page(person: Person, path: str) -> str:
@@ -53,19 +56,26 @@ def page(person: Person, path: str) -> str:
 
 def waiting(address: str, subject: str) -> InboundMail:
     """One in "To look at"."""
-    return receive(eml("x", subject=subject, message_id=f"{subject}@x", x_spam_flag="YES"), rcpt=address)
+    return receive(
+        eml("x", subject=subject, message_id=f"{subject}@x", x_spam_flag="YES"), rcpt=address
+    )
 
 
 # --- Pages
 
 
-def test_the_ledger_and_its_counts_are_of_the_mailboxes_that_an_agent_sees(ticket: Ticket, ada, bob) -> None:
+def test_the_ledger_and_its_counts_are_of_the_mailboxes_that_an_agent_sees(
+    ticket: Ticket, ada, bob
+) -> None:
     receive(eml("Offer", message_id="offer@x"), rcpt=SALES)
     for person, sees, sees_not in ((bob, SALES, SUPPORT), (ada, SUPPORT, SALES)):
         assert sees in page(person, "/admin/ledger/")
         assert sees_not not in page(person, "/admin/ledger/")
         assert {line["mailbox"] for line in Api(person)("GET", "/api/ledger/").json()} == {sees}
-    assert {line["mailbox"] for line in Api(admin())("GET", "/api/ledger/").json()} == {SUPPORT, SALES}
+    assert {line["mailbox"] for line in Api(admin())("GET", "/api/ledger/").json()} == {
+        SUPPORT,
+        SALES,
+    }
 
 
 def test_to_look_at_counts_what_the_agent_can_look_at(ticket: Ticket, ada, bob) -> None:
@@ -76,7 +86,9 @@ def test_to_look_at_counts_what_the_agent_can_look_at(ticket: Ticket, ada, bob) 
     assert (ledger.to_read(access.mails(ada)), ledger.to_read(access.mails(bob))) == (1, 0)
 
 
-def test_the_ticket_that_continues_another_teams_does_not_say_what_that_is_about(ticket: Ticket, ada, bob) -> None:
+def test_the_ticket_that_continues_another_teams_does_not_say_what_that_is_about(
+    ticket: Ticket, ada, bob
+) -> None:
     mine = a_ticket("Mine")
     actions.set_team(mine, Team.objects.get(name="Sales"), actor=None)
     Ticket.objects.filter(pk=ticket.pk).update(follows=mine)
@@ -102,7 +114,9 @@ def test_an_agent_who_cannot_see_the_ticket_is_told_nothing_of_it(ticket: Ticket
     comment = ticket.comments.get()
     actions.reply(ticket, Content(text="Hm"), actor=ada)
     sent = OutboundMail.objects.get(kind="reply")
-    type(comment).objects.filter(pk=sent.comment_id).update(author=bob)  # who wrote it has changed teams since
+    type(comment).objects.filter(pk=sent.comment_id).update(
+        author=bob
+    )  # who wrote it has changed teams since
     soon = timezone.now() + timedelta(hours=1)
     notify.mentioned(ticket, comment, bob)
     notify.sla_warning(ticket, bob, "First response", soon)
@@ -114,7 +128,9 @@ def test_an_agent_who_cannot_see_the_ticket_is_told_nothing_of_it(ticket: Ticket
     assert not Alert.objects.exists()
 
 
-def test_whoever_is_named_in_a_note_and_cannot_see_it_neither_hears_of_it_nor_watches(ticket: Ticket, ada, bob) -> None:
+def test_whoever_is_named_in_a_note_and_cannot_see_it_neither_hears_of_it_nor_watches(
+    ticket: Ticket, ada, bob
+) -> None:
     actions.note(ticket, Content(text="@bob @root: look"), actor=ada)
     admin()
     actions.note(ticket, Content(text="@bob @root: look"), actor=ada)
@@ -126,7 +142,9 @@ def test_whoever_is_named_in_a_note_and_cannot_see_it_neither_hears_of_it_nor_wa
         actions.watch(ticket, bob)
 
 
-def test_a_watcher_who_has_lost_sight_of_a_ticket_gets_no_digest_of_it(ticket: Ticket, ada, bob) -> None:
+def test_a_watcher_who_has_lost_sight_of_a_ticket_gets_no_digest_of_it(
+    ticket: Ticket, ada, bob
+) -> None:
     mine = a_ticket("Mine")
     for row in (ticket, mine):
         actions.set_team(row, Team.objects.get(name="Sales"), actor=None)
@@ -140,7 +158,9 @@ def test_a_watcher_who_has_lost_sight_of_a_ticket_gets_no_digest_of_it(ticket: T
     assert watching.send_digests() == 0
 
 
-def test_an_agents_own_channel_is_silent_once_they_have_lost_sight_of_the_ticket(ticket: Ticket, ada: Person) -> None:
+def test_an_agents_own_channel_is_silent_once_they_have_lost_sight_of_the_ticket(
+    ticket: Ticket, ada: Person
+) -> None:
     AlertChannel.objects.create(person=ada, name="chat", url="json://127.0.0.1:9/")
     notify.held(ticket, ticket.comments.get())
     ada.teams.clear()
@@ -157,7 +177,9 @@ def test_a_teams_lead_sees_its_tickets_and_is_warned_of_them(ticket: Ticket, bob
     assert told(bob) == ["sla_warning"]
 
 
-def test_what_was_found_a_moment_ago_is_not_found_once_it_is_out_of_sight(ticket: Ticket, ada: Person) -> None:
+def test_what_was_found_a_moment_ago_is_not_found_once_it_is_out_of_sight(
+    ticket: Ticket, ada: Person
+) -> None:
     for seen in (True, False):
         if not seen:
             ada.teams.clear()
@@ -173,7 +195,9 @@ def posted(person: Person, path: str, **form: object) -> tuple[str, str]:
     return answer.request["PATH_INFO"], answer.content.decode()
 
 
-def test_whoever_gives_a_ticket_away_is_told_so_and_not_that_there_is_nothing(ticket: Ticket, ada: Person) -> None:
+def test_whoever_gives_a_ticket_away_is_told_so_and_not_that_there_is_nothing(
+    ticket: Ticket, ada: Person
+) -> None:
     sales = Team.objects.get(name="Sales")
     where, words = posted(ada, f"/admin/tickets/{ticket.pk}/change/", team=sales.pk)
     assert where == "/admin/tickets/"
@@ -189,7 +213,9 @@ def test_whoever_names_somebody_in_a_note_who_may_not_see_it_is_told_that_they_a
     assert "Bob may not see this ticket, and is not told." in words
 
 
-def test_what_waits_is_not_sent_to_a_participant_who_was_taken_off(ticket: Ticket, ada: Person) -> None:
+def test_what_waits_is_not_sent_to_a_participant_who_was_taken_off(
+    ticket: Ticket, ada: Person
+) -> None:
     dan, eve = customer("dan@example.net", "Dan"), customer("eve@example.net", "Eve")
     for person in (dan, eve):
         actions.add_participant(ticket, person, "cc", source="agent", actor=ada)
@@ -198,9 +224,10 @@ def test_what_waits_is_not_sent_to_a_participant_who_was_taken_off(ticket: Ticke
     deliver_all()
     states = OutboundMail.objects.filter(kind="reply").values_list("to_address", "state", "reason")
     assert set(states) == {
-        ("dan@example.net", "cancelled", "takes part no more"), ("eve@example.net", "sent", ""),
+        ("dan@example.net", "cancelled", "takes part no more"),
+        ("eve@example.net", "sent", ""),
         ("cleo@example.net", "sent", ""),
-    }  # fmt: skip
+    }
 
 
 def test_that_an_answer_came_back_is_told_to_who_has_the_ticket_where_its_author_may_not_see_it(

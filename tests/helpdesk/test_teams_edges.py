@@ -1,11 +1,12 @@
-"""AGENTS_SEE=teams: a mail about several tickets, and mail that came in at a mailbox that everybody sees."""
+"""AGENTS_SEE=teams: a mail about several tickets, and mail that came in at a mailbox that everybody
+sees."""
 
 import pytest
 
 from helpdesk import access, actions
 from helpdesk.models import OutboundMail, Participant, Person, Team
-from tests.api import a_ticket
-from tests.mail import agent, eml, mailbox, receive, ticket_of
+from tests.support.api import a_ticket
+from tests.support.mail import agent, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +18,13 @@ def _teams(settings) -> None:
 
 def test_a_digest_of_which_one_ticket_is_out_of_sight_is_not_sent() -> None:
     bob, mine, theirs = agent("Bob"), a_ticket("Mine"), a_ticket("Theirs")
-    mail = OutboundMail(kind="digest", person=bob, mailbox=mailbox(), to_address=bob.email, about=[mine.pk, theirs.pk])
+    mail = OutboundMail(
+        kind="digest",
+        person=bob,
+        mailbox=mailbox(),
+        to_address=bob.email,
+        about=[mine.pk, theirs.pk],
+    )
     assert access.may_get(mail)
     actions.set_team(theirs, Team.objects.create(name="sales"), actor=None)
     assert not access.may_get(mail)
@@ -28,7 +35,9 @@ def test_a_digest_is_not_sent_to_who_is_no_agent_any_more_though_they_take_part(
     Participant.objects.create(ticket=ticket, person=bob, role="cc", source="agent")
     Person.objects.filter(pk=bob.pk).update(role="user")
     bob.refresh_from_db()
-    mail = OutboundMail(kind="digest", person=bob, mailbox=mailbox(), to_address=bob.email, about=[ticket.pk])
+    mail = OutboundMail(
+        kind="digest", person=bob, mailbox=mailbox(), to_address=bob.email, about=[ticket.pk]
+    )
     assert not access.may_get(mail)
 
 

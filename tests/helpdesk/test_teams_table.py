@@ -1,5 +1,6 @@
-"""Everything that shows or sends a ticket's words, from the side of an agent of another team, where teams are apart:
-every page and path, every task, every kind of mail. What is not in a table here fails until somebody has thought of it."""
+"""Everything that shows or sends a ticket's words, from the side of an agent of another team, where
+teams are apart: every page and path, every task, every kind of mail. What is not in a table here
+fails until somebody has thought of it."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,14 +17,26 @@ from django.urls import get_resolver
 from django.urls.resolvers import URLPattern
 from django.utils import timezone
 
-from helpdesk import access, actions, notify
+from helpdesk import access, actions
 from helpdesk.actions import Content, watching
 from helpdesk.celery import app
-from helpdesk.kinds import KINDS, To
-from helpdesk.models import Alert, AlertChannel, Attachment, Comment, Event, OutboundMail, Person, Team, Ticket, Watcher
+from helpdesk.models import (
+    Alert,
+    AlertChannel,
+    Attachment,
+    Comment,
+    Event,
+    OutboundMail,
+    Person,
+    Team,
+    Ticket,
+    Watcher,
+)
+from helpdesk.models.mail_kinds import KINDS, To
+from helpdesk.outbound import notify
 from inbound.models import ImapAccount, InboundMail
-from tests.api import Api
-from tests.mail import agent, arrive, deliver_all, eml, mailbox, receive, ticket_of
+from tests.support.api import Api
+from tests.support.mail import agent, arrive, deliver_all, eml, mailbox, receive, ticket_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_counts_yet")]
 
@@ -46,8 +59,9 @@ Hush, a file
 --o--
 """
 
-# What an agent of another team gets, by method; "404" is what there is for every method that the path has.
-# Where an answer is no refusal, none of the ticket's words are in it, and what it does changes nothing of the ticket.
+# What an agent of another team gets, by method; "404" is what there is for every method that the
+# path has. Where an answer is no refusal, none of the ticket's words are in it, and what it does
+# changes nothing of the ticket.
 PAGES = {
     "/": "302",
     "/portal/": "302",
@@ -164,7 +178,8 @@ PAGES = {
     "/api/docs/": "200",
     "/.well-known/hackathon.json": "200",
 }
-# Configuration, of which every page is an admin's: 403, or to the start where nothing has that number.
+# Configuration, of which every page is an admin's: 403, or to the start where nothing has that
+# number.
 ADMINS = [
     "/admin/axes/accessattempt/",
     "/admin/axes/accessfailurelog/",
@@ -200,8 +215,8 @@ def bob() -> Person:
 
 @pytest.fixture
 def world(bob: Person) -> dict[str, int | str]:
-    """A ticket of support with words in every place, a mail that lies in support's "To look at", and what they are
-    called in addresses."""
+    """A ticket of support with words in every place, a mail that lies in support's "To look at",
+    and what they are called in addresses."""
     ada, root = agent("Ada"), Person.objects.create_superuser("root@example.com", "x", name="Root")
     support = Team.objects.create(name="Support", lead=ada)
     support.members.add(ada), support.mailboxes.add(mailbox())
@@ -209,17 +224,33 @@ def world(bob: Person) -> dict[str, int | str]:
     actions.set_tags(ticket, ["Hush"], actor=ada)
     actions.note(ticket, Content(text="Hush, a note"), actor=ada)
     actions.reply(ticket, Content(text="Hush, an answer"), actor=ada)
-    receive(eml("Hush, held", sender="eve@example.org", in_reply_to="<first@example.net>", message_id="held@x"))
+    receive(
+        eml(
+            "Hush, held",
+            sender="eve@example.org",
+            in_reply_to="<first@example.net>",
+            message_id="held@x",
+        )
+    )
     actions.assign(ticket, None, actor=root)
     spam = receive(eml("Hush", subject="Hush", message_id="spam@x", x_spam_flag="YES"))
     InboundMail.objects.filter(pk=spam.pk).update(to_look_at=InboundMail.Look.UNPLACED)
-    imap = ImapAccount.objects.create(mailbox=mailbox(), host="127.0.0.1", port=9, username="x", secret="x")
+    imap = ImapAccount.objects.create(
+        mailbox=mailbox(), host="127.0.0.1", port=9, username="x", secret="x"
+    )
     first = ticket.comments.order_by("pk")[0]
     file = first.attachments.get()
     return {
-        "ticket": ticket.pk, "comment": first.pk, "file": file.pk, "name": file.file.name.rpartition("/")[2],
-        "mail": first.mail_id or 0, "lying": spam.pk, "customer": ticket.requester_id, "imap": imap.pk, "kind": ContentType.objects.get_for_model(Ticket).pk,
-    }  # fmt: skip
+        "ticket": ticket.pk,
+        "comment": first.pk,
+        "file": file.pk,
+        "name": file.file.name.rpartition("/")[2],
+        "mail": first.mail_id or 0,
+        "lying": spam.pk,
+        "customer": ticket.requester_id,
+        "imap": imap.pk,
+        "kind": ContentType.objects.get_for_model(Ticket).pk,
+    }
 
 
 def routes() -> Iterator[str]:
@@ -237,35 +268,71 @@ def routes() -> Iterator[str]:
 
 def filled(route: str, world: dict[str, int | str]) -> str:
     """The path with what the ticket's parts are called."""
-    route = re.sub(r"\^\(\?P<app_label>.*\)/\$", "helpdesk/", route).replace("(?P<url>.*)$", "nowhere/")
+    route = re.sub(r"\^\(\?P<app_label>.*\)/\$", "helpdesk/", route).replace(
+        "(?P<url>.*)$", "nowhere/"
+    )
     what = "ticket"
     for word, name in (
-        ("comments/<key:pk>", "comment"), ("files/", "file"), ("attachments/<key:pk>", "file"), ("/mail/", "mail"),
-        ("inboundmail", "mail"), ("mail-texts", "ticket"), ("imapaccount", "imap"),
-    ):  # fmt: skip
+        ("comments/<key:pk>", "comment"),
+        ("files/", "file"),
+        ("attachments/<key:pk>", "file"),
+        ("/mail/", "mail"),
+        ("inboundmail", "mail"),
+        ("mail-texts", "ticket"),
+        ("imapaccount", "imap"),
+    ):
         what = name if word in route else what
     route = re.sub(r"<key:(comment|message_id)>", str(world["comment"]), route)
-    route = route.replace("<key:profile_id>", str(world["customer"])).replace("<key:ticket>", str(world["ticket"]))
-    route = route.replace("<str:name>", str(world["name"])).replace("<path:content_type_id>", str(world["kind"]))
-    return re.sub(r"<(key:pk|path:object_id|id)>", str(world[what]), re.sub(r"<(str:token|uidb64|token)>", "x", route))
+    route = route.replace("<key:profile_id>", str(world["customer"])).replace(
+        "<key:ticket>", str(world["ticket"])
+    )
+    route = route.replace("<str:name>", str(world["name"])).replace(
+        "<path:content_type_id>", str(world["kind"])
+    )
+    return re.sub(
+        r"<(key:pk|path:object_id|id)>",
+        str(world[what]),
+        re.sub(r"<(str:token|uidb64|token)>", "x", route),
+    )
 
 
 def given(route: str, world: dict[str, int | str]) -> dict[str, Any]:
     """Something for every form: whatever it is about, it would change or show the ticket."""
     return {
-        "body": "x", "kind": "note", "ticket": [world["ticket"]], "ids": [world["ticket"]], "ticket_id": world["ticket"],
-        "mail": [world["mail"], world["lying"]], "do": "ticket", "decision": "admit", "status": "closed", "title": "x",
-        "description": "x", "name": "x", "email": "x@example.org", "add": "x@example.org", "group": "unplaced",
-        "newest": 10**6, "_selected_action": [world["mail"], world["lying"]], "action": "run_again", "assigned_to": None,
-        "message": "x", "priority": "low",
-    }  # fmt: skip
+        "body": "x",
+        "kind": "note",
+        "ticket": [world["ticket"]],
+        "ids": [world["ticket"]],
+        "ticket_id": world["ticket"],
+        "mail": [world["mail"], world["lying"]],
+        "do": "ticket",
+        "decision": "admit",
+        "status": "closed",
+        "title": "x",
+        "description": "x",
+        "name": "x",
+        "email": "x@example.org",
+        "add": "x@example.org",
+        "group": "unplaced",
+        "newest": 10**6,
+        "_selected_action": [world["mail"], world["lying"]],
+        "action": "run_again",
+        "assigned_to": None,
+        "message": "x",
+        "priority": "low",
+    }
 
 
 def state() -> list[Any]:
     return [
-        list(Ticket.objects.filter(subject__startswith="Hush").values()), Comment.objects.filter(ticket__subject__startswith="Hush").count(),
-        list(InboundMail.objects.filter(from_address="cleo@example.net").values("state", "looked_at", "attempts")),
-    ]  # fmt: skip
+        list(Ticket.objects.filter(subject__startswith="Hush").values()),
+        Comment.objects.filter(ticket__subject__startswith="Hush").count(),
+        list(
+            InboundMail.objects.filter(from_address="cleo@example.net").values(
+                "state", "looked_at", "attempts"
+            )
+        ),
+    ]
 
 
 def asked(route: str, world: dict[str, int | str], bob: Person) -> tuple[str, list[str]]:
@@ -289,7 +356,11 @@ def asked(route: str, world: dict[str, int | str], bob: Person) -> tuple[str, li
                 client = None
                 answer = Api(bob)(method, url, None if method == "GET" else body)
             content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-            if answer.status_code == 302 and client is not None and answer.url.startswith("/admin/"):
+            if (
+                answer.status_code == 302
+                and client is not None
+                and answer.url.startswith("/admin/")
+            ):
                 content += client.get(answer.url).content  # with the messages that it leaves
             after = state()
             transaction.set_rollback(True)
@@ -304,14 +375,20 @@ def asked(route: str, world: dict[str, int | str], bob: Person) -> tuple[str, li
     return " ".join(f"{method} {status}" for method, status in got.items()), wrong
 
 
-def test_every_page_and_path_gives_an_agent_of_another_team_what_is_in_the_table(world, bob) -> None:
+def test_every_page_and_path_gives_an_agent_of_another_team_what_is_in_the_table(
+    world, bob
+) -> None:
     wrong = []
-    OutboundMail.objects.update(next_attempt_at=timezone.now() + timedelta(hours=1))  # or health finds that it waits
+    OutboundMail.objects.update(
+        next_attempt_at=timezone.now() + timedelta(hours=1)
+    )  # or health finds that it waits
     for route in routes():
         found, more = asked(route, world, bob)
         wrong += more
         if any(route.startswith(model) for model in ADMINS):
-            leads_away = route.endswith(("_id>/", "/history/"))  # to the page of that number, or to the start
+            leads_away = route.endswith(
+                ("_id>/", "/history/")
+            )  # to the page of that number, or to the start
             if found != "403" and not (leads_away and found == "302"):
                 wrong.append(f"{route}: {found}, and it is an admin's")
         elif found != PAGES.get(route):
@@ -328,9 +405,18 @@ def test_the_table_has_no_page_that_there_is_not() -> None:
 def test_what_the_table_asks_is_there_for_an_agent_of_the_team(world) -> None:
     """Or it would prove nothing: 404 is what a wrong address gets, too."""
     ada = Person.objects.get(email="ada@example.com")
-    for route in ("/admin/tickets/", "/admin/mail/<key:pk>/", "/admin/to-look-at/", "/api/tickets/<key:pk>/",
-                  "/api/attachments/<key:pk>/", "/media/tickets/<key:ticket>/<str:name>/", "/admin/inbound/inboundmail/",
-                  "/admin/comments/<key:pk>/html/", "/admin/search/", "/tickets/<key:pk>/messages/"):  # fmt: skip
+    for route in (
+        "/admin/tickets/",
+        "/admin/mail/<key:pk>/",
+        "/admin/to-look-at/",
+        "/api/tickets/<key:pk>/",
+        "/api/attachments/<key:pk>/",
+        "/media/tickets/<key:ticket>/<str:name>/",
+        "/admin/inbound/inboundmail/",
+        "/admin/comments/<key:pk>/html/",
+        "/admin/search/",
+        "/tickets/<key:pk>/messages/",
+    ):
         _, wrong = asked(route, world, ada)
         assert f"GET {route} shows it" in wrong
     for route in ("reply/", "change/", "people/", "spam/"):
@@ -340,12 +426,21 @@ def test_what_the_table_asks_is_there_for_an_agent_of_the_team(world) -> None:
 
 # --- Tasks
 
-# What runs while Bob, who saw the ticket until a moment ago, waits for mail of it; None for what sends and shows nothing.
+# What runs while Bob, who saw the ticket until a moment ago, waits for mail of it; None for what
+# sends and shows nothing.
 TASKS: dict[str, Callable[[Any], object] | None] = {
-    "tasks.outbound.deliver": lambda task: [task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)],
-    "tasks.codes.deliver": lambda task: [task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)],
-    "tasks.alerts.deliver": lambda task: [task(pk) for pk in Alert.objects.values_list("pk", flat=True)],
-    "tasks.scanning.scan": lambda task: [task(pk) for pk in Attachment.objects.values_list("pk", flat=True)],
+    "tasks.outbound.deliver": lambda task: [
+        task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)
+    ],
+    "tasks.codes.deliver": lambda task: [
+        task(pk) for pk in OutboundMail.objects.values_list("pk", flat=True)
+    ],
+    "tasks.alerts.deliver": lambda task: [
+        task(pk) for pk in Alert.objects.values_list("pk", flat=True)
+    ],
+    "tasks.scanning.scan": lambda task: [
+        task(pk) for pk in Attachment.objects.values_list("pk", flat=True)
+    ],
     "tasks.housekeeping.digests": lambda task: task(),
     "tasks.sla.sweep": lambda task: task(),
     "tasks.sla.route": lambda task: task(Ticket.objects.get(subject__startswith="Hush").pk),
@@ -354,15 +449,36 @@ TASKS: dict[str, Callable[[Any], object] | None] = {
         f"tasks.inbound.{name}": lambda task: [task(pk) for pk in waiting_mail()]
         for name in ("process", "process_large", "process_slow")
     },
-    **dict.fromkeys(["tasks.outbound.sweep", "tasks.codes.sweep", "tasks.alerts.sweep", "tasks.inbound.sweep", "tasks.scanning.sweep"]),  # they ring
-    **dict.fromkeys(["tasks.housekeeping.clean_up", "tasks.housekeeping.compress", "tasks.housekeeping.heartbeat"]),
-}  # fmt: skip
+    **dict.fromkeys(
+        [
+            "tasks.outbound.sweep",
+            "tasks.codes.sweep",
+            "tasks.alerts.sweep",
+            "tasks.inbound.sweep",
+            "tasks.scanning.sweep",
+        ]
+    ),  # they ring
+    **dict.fromkeys(
+        [
+            "tasks.housekeeping.clean_up",
+            "tasks.housekeeping.compress",
+            "tasks.housekeeping.heartbeat",
+        ]
+    ),
+}
 
 
 def waiting_mail() -> list[int]:
     """A customer's answer, and somebody's that is to be held."""
     return [
-        arrive(eml("Hush, more", sender=sender, in_reply_to="<first@example.net>", message_id=f"{sender}-2")).pk
+        arrive(
+            eml(
+                "Hush, more",
+                sender=sender,
+                in_reply_to="<first@example.net>",
+                message_id=f"{sender}-2",
+            )
+        ).pk
         for sender in ("cleo@example.net", "mallory@example.org")
     ]
 
@@ -407,34 +523,63 @@ def test_no_task_sends_anything_of_it_to_who_has_lost_sight_of_it(
 
 # --- Kinds of mail
 
-# How each comes to somebody of staff who may see the ticket; None for mail to customers, which goes to whom they or an
-# agent name.
+# How each comes to somebody of staff who may see the ticket; None for mail to customers, which goes
+# to whom they or an agent name.
 SOON = timezone.now() + timedelta(hours=1)
 WAYS: dict[str, Callable[[Ticket, Person], object] | None] = {
     "assigned": lambda ticket, bob: notify.assigned(ticket, bob, None),
-    "customer_replied": lambda ticket, bob: notify.customer_replied(given_to(ticket, bob), ticket.comments.all()[0]),
-    "held": lambda ticket, bob: notify.held(given_to(ticket, bob), ticket.comments.get(visibility="held")),
+    "customer_replied": lambda ticket, bob: notify.customer_replied(
+        given_to(ticket, bob), ticket.comments.all()[0]
+    ),
+    "held": lambda ticket, bob: notify.held(
+        given_to(ticket, bob), ticket.comments.get(visibility="held")
+    ),
     "in_your_name": lambda ticket, bob: notify.held(ticket, in_the_name_of(bob, ticket)),
-    "mentioned": lambda ticket, bob: notify.mentioned(ticket, ticket.comments.get(visibility="internal"), bob),
-    "digest": lambda ticket, bob: (actions.watch(ticket, bob), news(ticket), watching.send_digests()),
+    "mentioned": lambda ticket, bob: notify.mentioned(
+        ticket, ticket.comments.get(visibility="internal"), bob
+    ),
+    "digest": lambda ticket, bob: (
+        actions.watch(ticket, bob),
+        news(ticket),
+        watching.send_digests(),
+    ),
     "sla_warning": lambda ticket, bob: notify.sla_warning(ticket, bob, "First response", SOON),
     "sla_breach": lambda ticket, bob: notify.sla_breach(ticket, bob, "First response", SOON),
-    "delivery_failed": lambda ticket, bob: notify.delivery_failed(answer_of(ticket, bob), "no such user"),
-    **dict.fromkeys(
-        ["acknowledgement", "reply", "status_changed", "code", "pin_issued", "pin_used", "registration", "password_reset"]
+    "delivery_failed": lambda ticket, bob: notify.delivery_failed(
+        answer_of(ticket, bob), "no such user"
     ),
-}  # fmt: skip
+    **dict.fromkeys(
+        [
+            "acknowledgement",
+            "reply",
+            "status_changed",
+            "code",
+            "pin_issued",
+            "pin_used",
+            "registration",
+            "password_reset",
+        ]
+    ),
+}
 STAFFS = sorted(kind for kind, way in WAYS.items() if way)
 
 
 def given_to(ticket: Ticket, bob: Person) -> Ticket:
     """In memory, as an action has it before it saves. It is not his to keep."""
-    return Ticket(**{field.attname: getattr(ticket, field.attname) for field in Ticket._meta.concrete_fields
-                     if field.name not in {"is_unsolved", "assignee"}}, assignee=bob if sees(bob, ticket) else None)  # fmt: skip
+    return Ticket(
+        **{
+            field.attname: getattr(ticket, field.attname)
+            for field in Ticket._meta.concrete_fields
+            if field.name not in {"is_unsolved", "assignee"}
+        },
+        assignee=bob if sees(bob, ticket) else None,
+    )
 
 
 def in_the_name_of(bob: Person, ticket: Ticket) -> Comment:
-    return Comment.objects.create(ticket=ticket, author=bob, visibility="held", via="email", text="Hush, says Bob")
+    return Comment.objects.create(
+        ticket=ticket, author=bob, visibility="held", via="email", text="Hush, says Bob"
+    )
 
 
 def sees(bob: Person, ticket: Ticket) -> bool:
@@ -458,7 +603,9 @@ def test_every_kind_of_mail_is_in_the_table_and_what_goes_to_staff_has_a_way() -
 
 
 @pytest.mark.parametrize("kind", STAFFS)
-def test_no_kind_of_mail_is_written_to_who_may_not_see_the_ticket(world, bob: Person, kind: str) -> None:
+def test_no_kind_of_mail_is_written_to_who_may_not_see_the_ticket(
+    world, bob: Person, kind: str
+) -> None:
     ticket, way = Ticket.objects.get(subject__startswith="Hush"), WAYS[kind]
     assert way is not None
     if kind == "digest":  # he cannot even watch
@@ -473,7 +620,11 @@ def test_no_kind_of_mail_is_written_to_who_may_not_see_the_ticket(world, bob: Pe
 def test_a_mail_that_waits_is_sent_to_who_sees_the_ticket_still_and_to_nobody_else(
     world, bob: Person, kind: str, how: str
 ) -> None:
-    ticket, support, way = Ticket.objects.get(subject__startswith="Hush"), Team.objects.get(name="Support"), WAYS[kind]
+    ticket, support, way = (
+        Ticket.objects.get(subject__startswith="Hush"),
+        Team.objects.get(name="Support"),
+        WAYS[kind],
+    )
     assert way is not None
     support.members.add(bob)
     way(ticket, bob)
@@ -482,8 +633,14 @@ def test_a_mail_that_waits_is_sent_to_who_sees_the_ticket_still_and_to_nobody_el
     if how == "another team":
         support.members.remove(bob)
     elif how != "sees it still":
-        Person.objects.filter(pk=bob.pk).update(**{"is_active": False} if how == "switched off" else {"role": "user"})
+        Person.objects.filter(pk=bob.pk).update(
+            **{"is_active": False} if how == "switched off" else {"role": "user"}
+        )
     deliver_all()
     mail.refresh_from_db()
-    expected = ("sent", "") if how == "sees it still" else ("suppressed", "the reader may not see the ticket")
+    expected = (
+        ("sent", "")
+        if how == "sees it still"
+        else ("suppressed", "the reader may not see the ticket")
+    )
     assert (mail.state, mail.reason) == expected

@@ -1,4 +1,5 @@
-"""The words of our mail in every language we write in: all there, and with the same blanks to fill in."""
+"""The words of our mail in every language we write in: all there, and with the same blanks to fill
+in."""
 
 import re
 from collections import Counter
@@ -44,11 +45,16 @@ def test_every_entry_is_translated_with_the_same_placeholders_and_tags(language:
         for original, words in pairs:
             assert words.strip(), original
             for pattern in (PLACEHOLDER, TAG):
-                assert Counter(pattern.findall(words)) == Counter(pattern.findall(original)), (original, words)
+                assert Counter(pattern.findall(words)) == Counter(pattern.findall(original)), (
+                    original,
+                    words,
+                )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_catalogue_has_what_templates_and_code_have_translated_and_nothing_else(language: str) -> None:
+def test_the_catalogue_has_what_templates_and_code_have_translated_and_nothing_else(
+    language: str,
+) -> None:
     wanted = {*in_templates(), *in_code()}
     assert wanted - set(entries(catalogue(language))) == set()
     assert set(entries(catalogue(language))) - wanted == set()

@@ -1,6 +1,13 @@
 import pytest
 
-from inbound.addresses import Bounce, Reply, bounce_address, mailbox_candidates, read_token, reply_address
+from inbound.addresses import (
+    Bounce,
+    Reply,
+    bounce_address,
+    mailbox_candidates,
+    read_token,
+    reply_address,
+)
 
 BOX = "support@example.com"
 
@@ -22,7 +29,10 @@ def test_a_token_that_was_changed_by_one_letter_names_nothing() -> None:
     for place in range(len("support+r"), len(local)):
         other = "a" if local[place] != "a" else "b"
         forged = f"{local[:place]}{other}{local[place + 1 :]}@{domain}"
-        assert read_token(forged) in (None, Reply(5, 9))  # base32 leaves a few spare bits in its last letter
+        assert read_token(forged) in (
+            None,
+            Reply(5, 9),
+        )  # base32 leaves a few spare bits in its last letter
     assert read_token(f"support+r{'a' * 24}@{domain}") is None
 
 

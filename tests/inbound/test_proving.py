@@ -10,8 +10,8 @@ from inbound import proving, readers, resolver
 from inbound.models import InboundMail, Mailbox
 from inbound.reading.message import Envelope
 from inbound.reading.proof import Proof
-from tests.mail import SUPPORT, eml
-from tests.zone import Zone, crlf, only, sealed, signed
+from tests.support.mail import SUPPORT, eml
+from tests.support.zone import Zone, crlf, only, sealed, signed
 
 CLEO, STRANGERS = "cleo@nord-wind.example", "198.41.0.4 (mx.evil.example)"
 OURS = "199.7.91.13 (mx.nord-wind.example)"
@@ -24,17 +24,33 @@ def zone() -> Iterator[Zone]:
 
 
 def mail(**changed: str) -> bytes:
-    return eml("Die Rechnung stimmt nicht.", sender=f"Cleo <{CLEO}>", message_id="first@nord-wind.example", **changed)
+    return eml(
+        "Die Rechnung stimmt nicht.",
+        sender=f"Cleo <{CLEO}>",
+        message_id="first@nord-wind.example",
+        **changed,
+    )
 
 
 def proven(
-    raw: bytes, *, mail_from: str | None = CLEO, client: str = STRANGERS, transport: str = "smtp", results: object = None,
-    hurried: bool = False, **mailbox: object,
-) -> Proof:  # fmt: skip
+    raw: bytes,
+    *,
+    mail_from: str | None = CLEO,
+    client: str = STRANGERS,
+    transport: str = "smtp",
+    results: object = None,
+    hurried: bool = False,
+    **mailbox: object,
+) -> Proof:
     row = InboundMail(
-        transport=transport, mail_from=mail_from, client=client, received_at=timezone.now(), results=results,
-        mailbox=Mailbox(address=SUPPORT, **mailbox), rcpt_to=[SUPPORT],
-    )  # fmt: skip
+        transport=transport,
+        mail_from=mail_from,
+        client=client,
+        received_at=timezone.now(),
+        results=results,
+        mailbox=Mailbox(address=SUPPORT, **mailbox),
+        rcpt_to=[SUPPORT],
+    )
     reading = readers.read(raw, Envelope(mail_from, (SUPPORT,), client), {SUPPORT})
     return proving.prove(row, raw, reading, hurried=hurried)
 
@@ -42,7 +58,9 @@ def proven(
 # --- DKIM
 
 
-@pytest.mark.parametrize("canonical", ["relaxed/relaxed", "simple/simple", "relaxed/simple", "simple/relaxed"])
+@pytest.mark.parametrize(
+    "canonical", ["relaxed/relaxed", "simple/simple", "relaxed/simple", "simple/relaxed"]
+)
 def test_the_domains_signature_proves_a_mail_wherever_it_comes_from(zone, canonical) -> None:
     proof = proven(signed(mail(), "nord-wind.example", canonical=canonical))
     assert (proof.verdict, proof.by, proof.domain) == ("authenticated", "dkim", "nord-wind.example")
@@ -56,7 +74,10 @@ def test_the_signature_holds_behind_our_own_mail_server_too(zone) -> None:
 
 def test_a_mail_that_was_changed_after_it_was_signed_is_not_proven(zone) -> None:
     raw = signed(mail(), "nord-wind.example")
-    for changed in (raw.replace(b"nicht", b"nichd"), raw.replace(b"Subject: Help", b"Subject: Held")):
+    for changed in (
+        raw.replace(b"nicht", b"nichd"),
+        raw.replace(b"Subject: Help", b"Subject: Held"),
+    ):
         assert changed != raw
         assert proven(changed).verdict == "failed"
 
@@ -97,27 +118,38 @@ def test_two_owners_under_one_public_suffix_are_not_aligned(zone, one, other) ->
 
 
 def test_a_signature_that_leaves_from_or_the_end_of_the_body_out_proves_nothing(zone) -> None:
-    raw = signed(mail(), "nord-wind.example", length=True) + b"\r\nTransfer it to this account instead.\r\n"
+    raw = (
+        signed(mail(), "nord-wind.example", length=True)
+        + b"\r\nTransfer it to this account instead.\r\n"
+    )
     assert proven(raw).verdict == "failed"
     unsigned = signed(mail(), "nord-wind.example").replace(b"h=from : to", b"h=to : to")
     assert proven(unsigned).verdict == "failed"
 
 
-@pytest.mark.parametrize("field", ["From: Boss <boss@nord-wind.example>", "Subject: Pay", "To: x@y", "Reply-To: a@b"])
+@pytest.mark.parametrize(
+    "field", ["From: Boss <boss@nord-wind.example>", "Subject: Pay", "To: x@y", "Reply-To: a@b"]
+)
 def test_a_field_that_stands_there_twice_is_not_what_was_signed(zone, field) -> None:
     # On top of the signed one: a reader that takes the first shows what nobody signed.
-    raw = field.encode() + b"\r\n" + signed(mail(reply_to="c@nord-wind.example"), "nord-wind.example")
+    raw = (
+        field.encode() + b"\r\n" + signed(mail(reply_to="c@nord-wind.example"), "nord-wind.example")
+    )
     assert proven(raw).verdict == "failed"
 
 
 def test_a_line_that_ends_for_one_reader_alone_hides_nothing(zone) -> None:
     zone.domain("evil.example")
-    raw = signed(b"X: 1\rFrom: cleo@nord-wind.example\r\n" + eml("Hi", sender="m@evil.example"), "evil.example")
+    raw = signed(
+        b"X: 1\rFrom: cleo@nord-wind.example\r\n" + eml("Hi", sender="m@evil.example"),
+        "evil.example",
+    )
     assert proven(raw).verdict != "authenticated"
 
 
 @pytest.mark.parametrize(
-    "record", ["", "v=DKIM1; p=", "rubbish", "v=DKIM1; k=rsa; p=" + "A" * 4000, "v=DKIM1; k=rsa; p=AAAA"]
+    "record",
+    ["", "v=DKIM1; p=", "rubbish", "v=DKIM1; k=rsa; p=" + "A" * 4000, "v=DKIM1; k=rsa; p=AAAA"],
 )
 def test_a_key_that_is_none_proves_nothing_and_stops_nothing(zone, record) -> None:
     zone.txt("s1._domainkey.nord-wind.example", *[record] if record else [])
@@ -126,10 +158,16 @@ def test_a_key_that_is_none_proves_nothing_and_stops_nothing(zone, record) -> No
 
 @pytest.mark.parametrize(
     "tags",
-    ["v=1; a=rsa-sha1; d=nord-wind.example; s=s1; h=from; bh=AAAA; b=AAAA", "v=1", "", ";;;=;", "d=nord-wind.example; s=s1",
-     "v=1; a=rsa-sha256; d=nord-wind.example; s=s1; h=from" + ":x" * 500 + "; bh=AAAA; b=AAAA",
-     "v=1; a=rsa-sha256; d=nord-wind.example; s=s1; h=from; bh=AAAA; b=AAAA; l=" + "9" * 70],
-)  # fmt: skip
+    [
+        "v=1; a=rsa-sha1; d=nord-wind.example; s=s1; h=from; bh=AAAA; b=AAAA",
+        "v=1",
+        "",
+        ";;;=;",
+        "d=nord-wind.example; s=s1",
+        "v=1; a=rsa-sha256; d=nord-wind.example; s=s1; h=from" + ":x" * 500 + "; bh=AAAA; b=AAAA",
+        "v=1; a=rsa-sha256; d=nord-wind.example; s=s1; h=from; bh=AAAA; b=AAAA; l=" + "9" * 70,
+    ],
+)
 def test_a_signature_that_is_none_proves_nothing_and_stops_nothing(zone, tags) -> None:
     assert proven(b"DKIM-Signature: " + tags.encode() + b"\r\n" + crlf(mail())).verdict == "failed"
 
@@ -161,7 +199,14 @@ def test_a_null_sender_is_judged_by_its_helo(zone) -> None:
 
 def test_spf_is_not_asked_about_servers_of_our_own(zone, settings) -> None:
     settings.SMTP_TRUSTED = ["127.0.0.0/8", "199.7.91.0/24"]
-    for client in ("127.0.0.1 (x)", "10.1.2.3 (x)", "192.168.0.9 (x)", "fd00::1 (x)", OURS, "local (-)"):
+    for client in (
+        "127.0.0.1 (x)",
+        "10.1.2.3 (x)",
+        "192.168.0.9 (x)",
+        "fd00::1 (x)",
+        OURS,
+        "local (-)",
+    ):
         assert proven(mail(), client=client).verdict == "unknown"
     assert zone.asked == []
 
@@ -180,10 +225,15 @@ def test_a_mail_with_two_authors_is_from_none_of_them(zone) -> None:
 
 
 def test_a_domain_that_publishes_nothing_is_unknown(zone) -> None:
-    assert proven(eml("Hi", sender="x@quiet.example"), mail_from="x@quiet.example").verdict == "unknown"
+    assert (
+        proven(eml("Hi", sender="x@quiet.example"), mail_from="x@quiet.example").verdict
+        == "unknown"
+    )
 
 
-@pytest.mark.parametrize("name", ["_dmarc.nord-wind.example", "nord-wind.example", "s1._domainkey.nord-wind.example"])
+@pytest.mark.parametrize(
+    "name", ["_dmarc.nord-wind.example", "nord-wind.example", "s1._domainkey.nord-wind.example"]
+)
 def test_a_dns_that_is_away_is_no_failure(zone, name) -> None:
     zone.away.add(name)
     proof = proven(signed(mail(), "nord-wind.example").replace(b"nicht", b"nichd"))
@@ -209,7 +259,14 @@ def test_names_that_never_answer_cost_two_seconds_together(zone, monkeypatch) ->
 
 
 def test_rubbish_in_the_dns_is_no_policy(zone) -> None:
-    for record in ("v=DMARC1", "v=DMARC1; p=", "p=reject", "v=DMARC1x; p=reject", "V=DMARC1; p=reject", "\xff" * 300):
+    for record in (
+        "v=DMARC1",
+        "v=DMARC1; p=",
+        "p=reject",
+        "v=DMARC1x; p=reject",
+        "V=DMARC1; p=reject",
+        "\xff" * 300,
+    ):
         resolver.forget()
         zone.txt("_dmarc.nord-wind.example", record)
         assert proven(mail()).verdict == "unknown", record
@@ -229,7 +286,11 @@ def test_the_policy_of_the_owners_domain_holds_below_it(zone) -> None:
 def test_a_forwarder_that_is_trusted_vouches_for_what_it_had_checked(zone) -> None:
     zone.domain("google.com")
     broken = signed(mail(), "nord-wind.example").replace(b"nicht", b"nicht [list]")
-    raw = sealed(broken, "google.com", "dkim=pass header.d=nord-wind.example; dmarc=pass header.from=nord-wind.example")
+    raw = sealed(
+        broken,
+        "google.com",
+        "dkim=pass header.d=nord-wind.example; dmarc=pass header.from=nord-wind.example",
+    )
     assert (proven(raw).verdict, proven(raw).by) == ("authenticated", "arc")
 
 
@@ -256,9 +317,11 @@ def test_a_forgery_that_is_sealed_by_a_stranger_in_a_trusted_name_is_none(zone) 
     zone.domain("google.com")
     raw = sealed(mail(), "google.com", "dmarc=pass header.from=nord-wind.example")
     for changed in (
-        raw.replace(b"dmarc=pass", b"dmarc=past", 1), raw.replace(b"stimmt", b"stimme"),
-        raw.replace(b"Cleo <cleo@", b"Boss <boss@"), b"From: boss@nord-wind.example\r\n" + raw,
-    ):  # fmt: skip
+        raw.replace(b"dmarc=pass", b"dmarc=past", 1),
+        raw.replace(b"stimmt", b"stimme"),
+        raw.replace(b"Cleo <cleo@", b"Boss <boss@"),
+        b"From: boss@nord-wind.example\r\n" + raw,
+    ):
         assert changed != raw
         assert proven(changed).verdict == "failed"
 
@@ -287,7 +350,10 @@ def behind(results: str, **how: object) -> Proof:
 
 @pytest.mark.parametrize(
     ("results", "client"),
-    [(GOOGLE, "support@x.example@imap.gmail.com:993/INBOX"), (MICROSOFT, "s@x@outlook.office365.com:993/INBOX")],
+    [
+        (GOOGLE, "support@x.example@imap.gmail.com:993/INBOX"),
+        (MICROSOFT, "s@x@outlook.office365.com:993/INBOX"),
+    ],
 )
 def test_mail_from_google_and_microsoft_is_judged_by_what_they_say(zone, results, client) -> None:
     assert behind(results, transport="imap", client=client, mail_from=None).by == "server"
@@ -297,13 +363,17 @@ def test_mail_from_google_and_microsoft_is_judged_by_what_they_say(zone, results
     forged = failed + results
     assert behind(forged, transport="imap", client=client, mail_from=None).verdict == "failed"
     # Another mailbox's headers say nothing.
-    elsewhere = behind(results, transport="imap", client="gmail.com@mail.example.com:993/INBOX", mail_from=None)
+    elsewhere = behind(
+        results, transport="imap", client="gmail.com@mail.example.com:993/INBOX", mail_from=None
+    )
     assert elsewhere.verdict == "unknown"
 
 
 @pytest.mark.parametrize("results", [RSPAMD, OPENDKIM])
 @pytest.mark.parametrize("transport", ["smtp", "lmtp", "ingest", "imap"])
-def test_the_mail_server_before_us_is_believed_where_it_is_named(zone, results, transport, settings) -> None:
+def test_the_mail_server_before_us_is_believed_where_it_is_named(
+    zone, results, transport, settings
+) -> None:
     how = {"transport": transport, "client": "127.0.0.1 (localhost)"}
     assert behind(results, authserv_id="mail.example.com", **how).by == "server"
     assert behind(results, authserv_id="other.example.com", **how).verdict == "unknown"
@@ -314,56 +384,88 @@ def test_the_mail_server_before_us_is_believed_where_it_is_named(zone, results, 
 
 def test_what_a_stranger_who_connects_to_us_says_in_a_servers_name_is_not_believed(zone) -> None:
     for client in (STRANGERS, "10.0.0.1 (docker)"):
-        assert behind(RSPAMD, client=client, authserv_id="mail.example.com").verdict != "authenticated"
+        assert (
+            behind(RSPAMD, client=client, authserv_id="mail.example.com").verdict != "authenticated"
+        )
 
 
 def test_where_a_server_found_no_policy_its_other_results_count(zone) -> None:
     none = RSPAMD.replace("dmarc=pass (policy=none)", "dmarc=none")
     assert behind(none, client="127.0.0.1 (x)", authserv_id="mail.example.com").by == "server"
     nothing = none.replace("dkim=pass", "dkim=none").replace("spf=pass", "spf=softfail")
-    assert behind(nothing, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown"
+    assert (
+        behind(nothing, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown"
+    )
 
 
 def test_a_servers_failure_is_one(zone) -> None:
     failed = (
-        RSPAMD.replace("dkim=pass", "dkim=none").replace("dmarc=pass", "dmarc=fail").replace("spf=pass", "spf=fail")
+        RSPAMD.replace("dkim=pass", "dkim=none")
+        .replace("dmarc=pass", "dmarc=fail")
+        .replace("spf=pass", "spf=fail")
     )
-    assert behind(failed, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "failed"
+    assert (
+        behind(failed, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "failed"
+    )
 
 
 def test_a_result_about_another_sender_is_not_about_this_one(zone) -> None:
-    for changed in (RSPAMD.replace("header.from=nord-wind", "header.from=evil"), OPENDKIM.replace("nord-wind", "evil")):
-        assert behind(changed, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown"
+    for changed in (
+        RSPAMD.replace("header.from=nord-wind", "header.from=evil"),
+        OPENDKIM.replace("nord-wind", "evil"),
+    ):
+        assert (
+            behind(changed, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict
+            == "unknown"
+        )
 
 
 def test_a_comment_or_a_quoted_string_is_no_result(zone) -> None:
-    for value in ("(dmarc=pass header.from=nord-wind.example)", 'reason="; dmarc=pass header.from=nord-wind.example"',
-                  "((x)dmarc=pass;)", "dmarc=passx header.from=nord-wind.example"):  # fmt: skip
+    for value in (
+        "(dmarc=pass header.from=nord-wind.example)",
+        'reason="; dmarc=pass header.from=nord-wind.example"',
+        "((x)dmarc=pass;)",
+        "dmarc=passx header.from=nord-wind.example",
+    ):
         said = f"Authentication-Results: mail.example.com; {value}\r\n"
-        assert behind(said, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict == "unknown", value
+        assert (
+            behind(said, client="127.0.0.1 (x)", authserv_id="mail.example.com").verdict
+            == "unknown"
+        ), value
 
 
 def test_a_verdict_that_names_no_sender_is_about_the_only_one_there_is(zone) -> None:
     passed = [{"method": "dmarc", "value": "pass", "said": {}}]
     assert proven(mail(), transport="webhook", client="Amazon SES", results=passed).by == "server"
-    for author in (f"{CLEO}, m@evil.example", f'"{CLEO}" <m@evil.example>', f"<{CLEO}> m@evil.example"):
+    for author in (
+        f"{CLEO}, m@evil.example",
+        f'"{CLEO}" <m@evil.example>',
+        f"<{CLEO}> m@evil.example",
+    ):
         raw = mail().replace(f"From: Cleo <{CLEO}>".encode(), f"From: {author}".encode())
         assert author.encode() in raw
-        assert proven(raw, transport="webhook", client="Amazon SES", results=passed).verdict != "authenticated", author
+        assert (
+            proven(raw, transport="webhook", client="Amazon SES", results=passed).verdict
+            != "authenticated"
+        ), author
 
 
 def test_a_providers_own_verdict_is_believed(zone) -> None:
     spf = {"method": "spf", "value": "pass", "said": {"smtp.mailfrom": CLEO}}
     assert proven(mail(), transport="webhook", client="SendGrid", results=[spf]).by == "server"
     failed = [{**spf, "value": "fail"}]
-    assert proven(mail(), transport="webhook", client="SendGrid", results=failed).verdict == "failed"
+    assert (
+        proven(mail(), transport="webhook", client="SendGrid", results=failed).verdict == "failed"
+    )
     assert proven(mail(), transport="webhook", client="SendGrid").verdict == "unknown"
 
 
 def test_postmarks_field_is_believed_and_mailguns_only_where_it_is_named(zone) -> None:
     received = b"Received-SPF: Pass (sender SPF authorized) identity=mailfrom; client-ip=199.7.91.13; envelope-from=cleo@nord-wind.example; receiver=x+y@inbound.postmarkapp.com\r\n"
     assert proven(received + crlf(mail()), transport="webhook", client="Postmark").by == "server"
-    assert proven(received + crlf(mail()), transport="webhook", client="Mailgun").verdict == "unknown"
+    assert (
+        proven(received + crlf(mail()), transport="webhook", client="Mailgun").verdict == "unknown"
+    )
     spam = b"X-Mailgun-Spf: Pass\r\nX-Envelope-From: cleo@nord-wind.example\r\n" + crlf(mail())
     assert proven(spam, transport="webhook", client="Mailgun").verdict == "unknown"
     assert proven(spam, transport="webhook", client="Mailgun", authserv_id="mailgun").by == "server"

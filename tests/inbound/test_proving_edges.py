@@ -16,8 +16,8 @@ from inbound.models import InboundMail, Mailbox
 from inbound.reading.message import Envelope
 from inbound.reading.proof import Proof
 from tests.inbound.test_proving import CLEO, MICROSOFT, OURS, RECEIVED, RSPAMD, behind, mail, proven
-from tests.mail import SUPPORT, eml
-from tests.zone import Zone, crlf, only, private, sealed, signed
+from tests.support.mail import SUPPORT, eml
+from tests.support.zone import Zone, crlf, only, private, sealed, signed
 
 
 @pytest.fixture
@@ -26,17 +26,22 @@ def zone() -> Iterator[Zone]:
         yield dns
 
 
-def by_hand(raw: bytes, domain: str, *, names: tuple[str, ...], algorithm: str = "rsa-sha256") -> bytes:
+def by_hand(
+    raw: bytes, domain: str, *, names: tuple[str, ...], algorithm: str = "rsa-sha256"
+) -> bytes:
     """A DKIM signature as dkimpy would not make one: over any header fields, and of SHA-1."""
     raw = crlf(raw)
     head, _, body = raw.partition(b"\r\n\r\n")
-    digest, kind = (hashlib.sha1, hashes.SHA1()) if algorithm == "rsa-sha1" else (hashlib.sha256, hashes.SHA256())  # noqa: S303
-    hashed = base64.b64encode(digest(body.rstrip(b"\r\n") + b"\r\n").digest()).decode()
-    field = (
-        f"DKIM-Signature: v=1; a={algorithm}; c=simple/simple; d={domain}; s=s1; h={':'.join(names)}; bh={hashed}; b="
+    digest, kind = (
+        (hashlib.sha1, hashes.SHA1())  # noqa: S303
+        if algorithm == "rsa-sha1"
+        else (hashlib.sha256, hashes.SHA256())
     )
+    hashed = base64.b64encode(digest(body.rstrip(b"\r\n") + b"\r\n").digest()).decode()
+    field = f"DKIM-Signature: v=1; a={algorithm}; c=simple/simple; d={domain}; s=s1; h={':'.join(names)}; bh={hashed}; b="
     lines = [
-        next(line for line in head.split(b"\r\n") if line.lower().startswith(name.encode() + b":")) for name in names
+        next(line for line in head.split(b"\r\n") if line.lower().startswith(name.encode() + b":"))
+        for name in names
     ]
     key = serialization.load_pem_private_key(private(domain), None)
     said = b"".join(line + b"\r\n" for line in lines) + field.encode()
@@ -46,15 +51,25 @@ def by_hand(raw: bytes, domain: str, *, names: tuple[str, ...], algorithm: str =
 
 def at(raw: bytes, **row: object) -> Proof:
     stored = InboundMail(
-        transport="smtp", mail_from=CLEO, client=OURS, mailbox=Mailbox(address=SUPPORT), rcpt_to=[SUPPORT],
+        transport="smtp",
+        mail_from=CLEO,
+        client=OURS,
+        mailbox=Mailbox(address=SUPPORT),
+        rcpt_to=[SUPPORT],
         **{"received_at": timezone.now(), **row},
-    )  # fmt: skip
-    return proving.prove(stored, raw, readers.read(raw, Envelope(CLEO, (SUPPORT,), OURS), {SUPPORT}))
+    )
+    return proving.prove(
+        stored, raw, readers.read(raw, Envelope(CLEO, (SUPPORT,), OURS), {SUPPORT})
+    )
 
 
 def test_a_signature_of_sha1_proves_nothing(zone) -> None:
-    assert proven(by_hand(mail(), "nord-wind.example", names=("from", "to", "subject"))).by == "dkim"
-    old = by_hand(mail(), "nord-wind.example", names=("from", "to", "subject"), algorithm="rsa-sha1")
+    assert (
+        proven(by_hand(mail(), "nord-wind.example", names=("from", "to", "subject"))).by == "dkim"
+    )
+    old = by_hand(
+        mail(), "nord-wind.example", names=("from", "to", "subject"), algorithm="rsa-sha1"
+    )
     assert proven(old).verdict == "failed"
 
 
@@ -67,7 +82,9 @@ def test_a_trusted_hop_before_one_that_nobody_trusts_vouches_for_nothing(zone) -
     """Whoever hands it on last has changed what they like."""
     zone.domain("google.com").domain("evil.example")
     first = sealed(mail(), "google.com", "dmarc=pass header.from=nord-wind.example")
-    proof = proven(sealed(first, "evil.example", "arc=pass; dmarc=fail header.from=nord-wind.example"))
+    proof = proven(
+        sealed(first, "evil.example", "arc=pass; dmarc=fail header.from=nord-wind.example")
+    )
     assert (proof.parts["arc"]["result"], proof.verdict) == ("pass", "failed")
 
 
@@ -102,14 +119,23 @@ def test_a_signature_that_leaves_the_end_of_the_body_out_is_no_way_to_be_trusted
     zone.domain("crm.example")
     raw = signed(mail(), "crm.example", length=True)
     assert "signed by crm.example" in proven(raw).ways
-    assert "signed by crm.example" not in proven(raw + b"\r\nTransfer it to this account instead.\r\n").ways
+    assert (
+        "signed by crm.example"
+        not in proven(raw + b"\r\nTransfer it to this account instead.\r\n").ways
+    )
 
 
-def test_what_stands_below_the_last_servers_received_is_not_believed_though_it_bears_its_name(zone) -> None:
+def test_what_stands_below_the_last_servers_received_is_not_believed_though_it_bears_its_name(
+    zone,
+) -> None:
     top = "Authentication-Results: mail.example.com;\r\n\tdkim=none; spf=none\r\n"
     raw = (RECEIVED + top + RECEIVED + RSPAMD).encode() + crlf(mail())
     proof = proven(
-        raw, transport="imap", client="x@mail.example.com:993/INBOX", mail_from=None, authserv_id="mail.example.com"
+        raw,
+        transport="imap",
+        client="x@mail.example.com:993/INBOX",
+        mail_from=None,
+        authserv_id="mail.example.com",
     )
     assert proof.verdict != "authenticated"
 
@@ -117,7 +143,9 @@ def test_what_stands_below_the_last_servers_received_is_not_believed_though_it_b
 @pytest.mark.parametrize("server", ["outlook.com.evil.example", "xoutlook.com", "evil.example"])
 def test_a_name_that_looks_like_microsofts_is_not_microsofts(zone, server) -> None:
     said = MICROSOFT.replace("Authentication-Results: ", f"Authentication-Results: {server}; ")
-    proof = behind(said, transport="imap", client="s@x@outlook.office365.com:993/INBOX", mail_from=None)
+    proof = behind(
+        said, transport="imap", client="s@x@outlook.office365.com:993/INBOX", mail_from=None
+    )
     assert proof.verdict == "unknown"
 
 
@@ -130,7 +158,9 @@ def test_an_imap_account_whose_host_only_looks_like_googles_is_not_googles(zone)
 
 def test_mail_of_an_archive_or_that_waited_for_three_days_is_not_asked_about(zone) -> None:
     raw = signed(mail(), "nord-wind.example")
-    assert at(raw, received_at=timezone.now() - timedelta(days=2, hours=23)).verdict == "authenticated"
+    assert (
+        at(raw, received_at=timezone.now() - timedelta(days=2, hours=23)).verdict == "authenticated"
+    )
     zone.asked.clear()
     resolver.forget()
     for row in ({"received_at": timezone.now() - timedelta(days=3, hours=1)}, {"is_history": True}):

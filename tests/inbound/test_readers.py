@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from inbound import readers
+from inbound import reader_process, readers
 from inbound.reading.message import Envelope
 from inbound.reading.reading import Reading
-from tests.mail import SUPPORT, eml
-from tests.services import ROOT, wait_for
+from tests.support.mail import SUPPORT, eml
+from tests.support.services import ROOT, wait_for
 
 ENVELOPE = Envelope("cleo@example.net", (SUPPORT,))
 
@@ -41,14 +41,18 @@ def idle() -> list[int]:
 def is_running(pid: int) -> bool:
     """Not merely unburied: a container may have nobody who buries the children of the dead."""
     try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[
+            0
+        ] not in {"Z", "X"}
     except OSError:
         return False
 
 
 def children(pid: int) -> list[int]:
     return [
-        int(found) for task in Path(f"/proc/{pid}/task").glob("*") for found in (task / "children").read_text().split()
+        int(found)
+        for task in Path(f"/proc/{pid}/task").glob("*")
+        for found in (task / "children").read_text().split()
     ]
 
 
@@ -65,7 +69,7 @@ def as_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
             more["env"] = {**more["env"], "PYTHONPATH": str(ROOT)}
             return real([command[0], str(script)], **more)
 
-        monkeypatch.setattr(readers.subprocess, "Popen", popen)
+        monkeypatch.setattr(reader_process.subprocess, "Popen", popen)
 
     return replace
 
@@ -107,7 +111,9 @@ def test_a_reader_that_is_killed_between_two_mails_is_replaced() -> None:
     assert idle() != [pid]
 
 
-def test_a_reader_that_dies_of_a_mail_is_that_mails_fault_and_replaced(as_reader: Callable[[str], None]) -> None:
+def test_a_reader_that_dies_of_a_mail_is_that_mails_fault_and_replaced(
+    as_reader: Callable[[str], None],
+) -> None:
     as_reader(ODD)
     with pytest.raises(readers.Died, match="its reader died of it"):
         read(eml("x", subject="die"))
@@ -147,7 +153,9 @@ def test_a_mail_that_takes_longer_than_it_may_ends_its_reader(
     assert read(eml("after")).text == "after"
 
 
-def test_a_mail_that_needs_more_memory_than_it_may_is_too_much(as_reader: Callable[[str], None]) -> None:
+def test_a_mail_that_needs_more_memory_than_it_may_is_too_much(
+    as_reader: Callable[[str], None],
+) -> None:
     as_reader(ODD)
     read(eml("warm"))
     (pid,) = idle()
@@ -158,7 +166,9 @@ def test_a_mail_that_needs_more_memory_than_it_may_is_too_much(as_reader: Callab
 
 
 def test_what_a_mail_raises_is_told_and_its_reader_stays(as_reader: Callable[[str], None]) -> None:
-    as_reader('from inbound.reading import child\ndef read(*a, **k): raise KeyError("odd" * 1000)\nchild.read = read')
+    as_reader(
+        'from inbound.reading import child\ndef read(*a, **k): raise KeyError("odd" * 1000)\nchild.read = read'
+    )
     with pytest.raises(readers.Unreadable, match="KeyError") as raised:
         read(eml("x"))
     assert not isinstance(raised.value, readers.TooMuch)
@@ -206,8 +216,15 @@ def test_two_threads_at_once_get_their_own_answers() -> None:
     assert wrong == []
 
 
-def test_no_more_than_four_read_at_once_and_two_are_kept(as_reader: Callable[[str], None], tmp_path: Path) -> None:
-    as_reader(ODD.replace("time.sleep(60)", f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"))
+def test_no_more_than_four_read_at_once_and_two_are_kept(
+    as_reader: Callable[[str], None], tmp_path: Path
+) -> None:
+    as_reader(
+        ODD.replace(
+            "time.sleep(60)",
+            f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)",
+        )
+    )
     before = len(children(os.getpid()))
     threads = [threading.Thread(target=lambda: read(eml("x", subject="sleep"))) for _ in range(8)]
     for thread in threads:
@@ -234,7 +251,10 @@ def test_a_reader_knows_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
     (pid,) = idle()
     environment = (Path("/proc") / str(pid) / "environ").read_bytes()
     assert b"secret" not in environment
-    assert {line.partition(b"=")[0] for line in environment.split(b"\0") if line} == {b"LANG", b"PATH"}
+    assert {line.partition(b"=")[0] for line in environment.split(b"\0") if line} == {
+        b"LANG",
+        b"PATH",
+    }
     # Nor a file or a socket of ours.
     opened = {os.readlink(found) for found in Path(f"/proc/{pid}/fd").iterdir()}
     assert all(name.startswith("pipe:") for name in opened - {os.readlink(f"/proc/{pid}/fd/2")})
@@ -260,7 +280,11 @@ def parent() -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
 
     def start(more: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", PARENT + more], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", PARENT + more],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         started.append(process)
         return process

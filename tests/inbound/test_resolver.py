@@ -73,7 +73,9 @@ def server(monkeypatch) -> Iterator[list[str]]:
 
 def test_each_kind_of_record_is_read_as_it_is(server) -> None:
     with resolver.within(3):
-        assert resolver.ask("long.example", "TXT") == [b"v=DKIM1; p=AAAA"]  # its strings belong together
+        assert resolver.ask("long.example", "TXT") == [
+            b"v=DKIM1; p=AAAA"
+        ]  # its strings belong together
         assert resolver.ask("mx.example", "MX") == [(10, "mail.mx.example")]
         assert resolver.ask("a.example", "A") == ["198.41.0.4"]
         assert resolver.ask("a.example", "AAAA") == ["2001:db8::1"]
@@ -81,7 +83,8 @@ def test_each_kind_of_record_is_read_as_it_is(server) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["nobody.example", "a" * 64 + ".example", "a..example", "x." * 130, "ü" * 80 + ".example"]
+    "name",
+    ["nobody.example", "a" * 64 + ".example", "a..example", "x." * 130, "ü" * 80 + ".example"],
 )
 def test_what_is_not_there_or_no_name_is_nothing(server, name) -> None:
     with resolver.within(3):

@@ -8,12 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from helpdesk import access, actions, routing
+from helpdesk import access, actions, assignment
+from helpdesk.api.answers import listed, shown
+from helpdesk.api.requests import read
 from helpdesk.api.schema import example
-from helpdesk.api.serializers import TicketListSerializer, TicketSerializer
-from helpdesk.api.tickets import listed, read, shown
+from helpdesk.api.serializers.tickets import TicketListSerializer, TicketSerializer
 from helpdesk.models import Person, Ticket
-from helpdesk.posting import refused_to
+from helpdesk.submissions import refused_to
 
 SHOWN = 15
 
@@ -32,13 +33,18 @@ class Claim(serializers.Serializer[Any]):
 class Desk(APIView):
     @extend_schema(responses=TicketListSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """The tickets assigned to you that are not solved, at most fifteen, the most urgent first."""
+        """The tickets assigned to you that are not solved, at most fifteen, the most urgent
+        first."""
         me = staff_only(request)
         mine = access.tickets(me).filter(assignee=me, is_unsolved__in=[True])
         found = listed(mine).order_by("-priority", "created_at")[:SHOWN]
         return Response(TicketListSerializer(found, many=True, context={"request": request}).data)
 
-    @extend_schema(request=Move, responses=TicketSerializer, examples=[example({"ticket_id": 7, "status": "resolved"})])
+    @extend_schema(
+        request=Move,
+        responses=TicketSerializer,
+        examples=[example({"ticket_id": 7, "status": "resolved"})],
+    )
     def post(self, request: Request) -> Response:
         """Changes the status of a ticket of yours."""
         me = staff_only(request)
@@ -58,9 +64,9 @@ class ClaimTicket(APIView):
         given = read(Claim, request)
         if pk := given.get("ticket_id"):
             ticket = access.ticket(me, pk)
-            routing.claim(ticket, me)
+            assignment.take(ticket, me)
         else:
-            ticket = routing.take_next(me)
+            ticket = assignment.take_next(me)
         return shown(access.as_it_is(ticket), request)
 
 

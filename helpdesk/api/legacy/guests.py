@@ -1,4 +1,5 @@
-"""The guest form of an earlier system: anybody opens a ticket, staff list and move them, an admin deletes."""
+"""The guest form of an earlier system: anybody opens a ticket, staff list and move them, an admin
+deletes."""
 
 from typing import Any
 
@@ -10,16 +11,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from helpdesk import access, actions
-from helpdesk.api.accounts import Open
+from helpdesk.api.answers import listed, shown
+from helpdesk.api.changing import change
+from helpdesk.api.filters import TicketFilter
 from helpdesk.api.idempotency import creates
 from helpdesk.api.legacy.agents import admin_only, staff_only
+from helpdesk.api.open_views import Open
+from helpdesk.api.requests import files_of, read, seen_version
 from helpdesk.api.schema import example
-from helpdesk.api.serializers import CategoryField, TicketListSerializer, TicketSerializer
+from helpdesk.api.serializers.fields import CategoryField
+from helpdesk.api.serializers.tickets import TicketListSerializer, TicketSerializer
 from helpdesk.api.throttling import client
-from helpdesk.api.tickets import TicketFilter, change, files_of, listed, read, seen_version, shown
-from helpdesk.given import AddressOfBody, CleanText, address
 from helpdesk.models import Comment, Ticket
-from helpdesk.posting import guest_ticket, throttle_guest
+from helpdesk.request_data import AddressOfBody, CleanText, address
+from helpdesk.submissions import guest_ticket, throttle_guest
 
 
 class Guest(serializers.Serializer[Any]):
@@ -28,7 +33,9 @@ class Guest(serializers.Serializer[Any]):
     description = CleanText(max_length=100_000)
     title = CleanText(max_length=500, required=False, default="")
     category = CategoryField(required=False, allow_null=True)
-    custom_fields = serializers.JSONField(required=False, help_text="An object: the field's name to its value.")
+    custom_fields = serializers.JSONField(
+        required=False, help_text="An object: the field's name to its value."
+    )
 
 
 class Opened(serializers.Serializer[Any]):
@@ -55,9 +62,14 @@ class Add(Open):
             throttle_guest(named, client=client(request))
 
     @extend_schema(
-        request=Guest, responses={201: Opened},
-        examples=[example({"name": "Cleo", "email": "cleo@example.net", "description": "The printer smokes."})],
-    )  # fmt: skip
+        request=Guest,
+        responses={201: Opened},
+        examples=[
+            example(
+                {"name": "Cleo", "email": "cleo@example.net", "description": "The printer smokes."}
+            )
+        ],
+    )
     @creates
     def post(self, request: Request) -> Response:
         """Opens a ticket for a guest, who gets the acknowledgement by mail."""
@@ -83,7 +95,9 @@ class StaffTickets(generics.ListAPIView):  # type: ignore[type-arg]
 class UpdateStatus(APIView):
     is_versioned = True
 
-    @extend_schema(request=Move, responses=TicketSerializer, examples=[example({"status": "closed"})])
+    @extend_schema(
+        request=Move, responses=TicketSerializer, examples=[example({"status": "closed"})]
+    )
     def patch(self, request: Request, pk: int) -> Response:
         """Moves a ticket; for staff."""
         me = staff_only(request)

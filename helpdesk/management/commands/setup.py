@@ -14,5 +14,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Mailbox {made.mailbox}")
         if made.admin:
             self.stdout.write(
-                f"Admin {made.admin}" + (f", password {made.password} (shown this once)" if made.password else "")
+                f"Admin {made.admin}"
+                + (f", password {made.password} (shown this once)" if made.password else "")
             )

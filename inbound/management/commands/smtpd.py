@@ -9,11 +9,16 @@ from inbound.transports.smtp.listener import Listener
 
 
 class Command(BaseCommand):
-    help = "Listens for mail: SMTP at SMTP_ADDR, LMTP at LMTP_ADDR. 250 means that the mail is in the database."
+    help = (
+        "Listens for mail: SMTP at SMTP_ADDR, LMTP at LMTP_ADDR. 250 means that the "
+        "mail is in the database."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.SMTP_ADDR is None and settings.LMTP_ADDR is None:
-            raise CommandError("SMTP_ADDR and LMTP_ADDR are both off: there is nothing to listen to")
+            raise CommandError(
+                "SMTP_ADDR and LMTP_ADDR are both off: there is nothing to listen to"
+            )
         listener = Listener(settings.SMTP_ADDR, settings.LMTP_ADDR)
         try:
             listener.start()

@@ -1,4 +1,5 @@
-"""OAuth 2 for IMAP: an access token for a refresh token (RFC 6749 section 6), at Google's or Microsoft's endpoint."""
+"""OAuth 2 for IMAP: an access token for a refresh token (RFC 6749 section 6), at Google's or
+Microsoft's endpoint."""
 
 import json
 import threading
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from inbound import hosts
 from inbound.models import ImapAccount
-from inbound.secrets import opened
+from inbound.secrets import unsealed
 
 TIMEOUT = 20
 _lock = threading.Lock()
@@ -24,7 +25,8 @@ class Refused(Exception):
 
 
 def access_token(pk: int) -> str:
-    """A token that is good for a minute at least. Raises Refused, and OSError where the endpoint is away.
+    """A token that is good for a minute at least. Raises Refused, and OSError where the endpoint is
+    away.
 
     An endpoint that gives a new refresh token (Microsoft's does) has it stored before it is used.
     """
@@ -55,13 +57,21 @@ def forget(pk: int) -> None:
 
 
 def _ask(row: ImapAccount) -> dict[str, str]:
-    form = {"grant_type": "refresh_token", "refresh_token": opened(row.secret), "client_id": row.client_id}
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": unsealed(row.secret),
+        "client_id": row.client_id,
+    }
     form |= {
-        name: value for name, value in (("client_secret", opened(row.client_secret)), ("scope", row.scope)) if value
+        name: value
+        for name, value in (("client_secret", unsealed(row.client_secret)), ("scope", row.scope))
+        if value
     }
     if not row.token_url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
         raise Refused("the token endpoint must be https")
-    request = urllib.request.Request(row.token_url, urllib.parse.urlencode(form).encode())  # checked above
+    request = urllib.request.Request(
+        row.token_url, urllib.parse.urlencode(form).encode()
+    )  # checked above
     try:
         with hosts.named_by_an_admin(), urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             said = json.load(answer)

@@ -1,5 +1,5 @@
-"""Messages that could not be taken in for their own sake. They hold up no other, are named where people look, and lie
-unread on the server until somebody has read, moved or deleted them."""
+"""Messages that could not be taken in for their own sake. They hold up no other, are named where
+people look, and lie unread on the server until somebody has read, moved or deleted them."""
 
 import logging
 import re
@@ -16,14 +16,16 @@ from inbound.transports.imap.folder import Folder
 log = logging.getLogger(__name__)
 
 TRIES = 3  # contacts, before a message is passed over for good
-LOST_TRIES = 10  # where the connection was lost while it was fetched: more often that is the network's fault
+# where the connection was lost while it was fetched: more often that is the network's fault
+LOST_TRIES = 10
 NAMED = 50  # how many are named at once
 ASKED, LOOKED_AT = 50, 200  # UIDs in one command, and in one contact
 
 
 def of(folder: Folder) -> dict[int, bool]:
-    """The folder's, by UID, and whether for good: the others are tried again. Those are forgotten which are gone, or
-    which somebody has read since they were named; of very many, the newest are looked at."""
+    """The folder's, by UID, and whether for good: the others are tried again. Those are forgotten
+    which are gone, or which somebody has read since they were named; of very many, the newest are
+    looked at."""
     found = ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity)
     rows = {row.uid: row for row in found.order_by("is_final", "-pk")}
     settled: list[int] = []
@@ -52,7 +54,8 @@ def too_large(folder: Folder, uid: int, size: int) -> None:
 
 
 def failed(folder: Folder, uid: int, error: Exception | str, *, raw: bytes | None = None) -> None:
-    """One contact more in which it could not be taken in; after TRIES it is passed over for good."""
+    """One contact more in which it could not be taken in; after TRIES it is passed over for
+    good."""
     reason = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     if not _note(folder, uid, reason, tries=TRIES):
         return
@@ -63,37 +66,62 @@ def failed(folder: Folder, uid: int, error: Exception | str, *, raw: bytes | Non
 
 
 def lost(folder: Folder, uid: int, error: Exception) -> None:
-    """The connection ended while this message alone was asked for. A server that says goodbye (RFC 9051 7.1.5) has
-    answered; what only breaks off may be the network."""
+    """The connection ended while this message alone was asked for. A server that says goodbye (RFC
+    9051 7.1.5) has answered; what only breaks off may be the network."""
     said_goodbye = bool(folder.client._imap.untagged_responses.get("BYE"))
-    _note(folder, uid, f"{type(error).__name__}: {error}", tries=TRIES if said_goodbye else LOST_TRIES)
+    _note(
+        folder, uid, f"{type(error).__name__}: {error}", tries=TRIES if said_goodbye else LOST_TRIES
+    )
 
 
 def forget(folder: Folder, uids: Iterable[int]) -> None:
     """They are stored after all, or somebody has seen to them."""
     if uids := list(uids):
-        ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid__in=uids).delete()
+        ImapPassedOver.objects.filter(
+            account=folder.account.name, uid_validity=folder.validity, uid__in=uids
+        ).delete()
 
 
 def forget_others(folder: Folder) -> None:
     """Those under another UIDVALIDITY: their UIDs mean nothing any more."""
-    ImapPassedOver.objects.filter(account=folder.account.name).exclude(uid_validity=folder.validity).delete()
+    ImapPassedOver.objects.filter(account=folder.account.name).exclude(
+        uid_validity=folder.validity
+    ).delete()
+
+
+def forget_all(folder: Folder) -> None:
+    ImapPassedOver.objects.filter(account=folder.account.name).delete()
 
 
 def named(accounts: Iterable[str]) -> list[tuple[str, str]]:
-    """The account and a line for each message of theirs that was passed over for good, the newest NAMED."""
-    rows = ImapPassedOver.objects.filter(account__in=list(accounts), is_final=True).order_by("-pk")[:NAMED]
-    return [(row.account, f"UID {row.uid} ({row.subject or 'no subject known'}): {row.reason}"[:500]) for row in rows]
+    """The account and a line for each message of theirs that was passed over for good, the newest
+    NAMED."""
+    rows = ImapPassedOver.objects.filter(account__in=list(accounts), is_final=True).order_by("-pk")[
+        :NAMED
+    ]
+    return [
+        (row.account, f"UID {row.uid} ({row.subject or 'no subject known'}): {row.reason}"[:500])
+        for row in rows
+    ]
 
 
 def _note(folder: Folder, uid: int, reason: str, *, tries: int) -> bool:
-    """Whether it is passed over for good by now. Written before anything else is asked of the server."""
-    row, _ = ImapPassedOver.objects.get_or_create(account=folder.account.name, uid_validity=folder.validity, uid=uid)
+    """Whether it is passed over for good by now. Written before anything else is asked of the
+    server."""
+    row, _ = ImapPassedOver.objects.get_or_create(
+        account=folder.account.name, uid_validity=folder.validity, uid=uid
+    )
     row.attempts = min(row.attempts + 1, 1000)
     row.reason = headers.one_line(reason)[:1000]
     row.is_final = row.is_final or row.attempts >= tries
     row.save()
-    log.warning("IMAP %s: UID %d cannot be taken in (%d): %s", folder.account.name, uid, row.attempts, row.reason)
+    log.warning(
+        "IMAP %s: UID %d cannot be taken in (%d): %s",
+        folder.account.name,
+        uid,
+        row.attempts,
+        row.reason,
+    )
     return row.is_final
 
 
@@ -110,12 +138,15 @@ def _name_by_server(folder: Folder, uid: int) -> None:
 
 
 def _name(folder: Folder, uid: int, **words: object) -> None:
-    rows = ImapPassedOver.objects.filter(account=folder.account.name, uid_validity=folder.validity, uid=uid)
+    rows = ImapPassedOver.objects.filter(
+        account=folder.account.name, uid_validity=folder.validity, uid=uid
+    )
     rows.update(**words)
 
 
 def _subject_of(raw: bytes) -> str:
-    """ "" where it has none, or one that cannot be read: it may be what is wrong with the message."""
+    """ "" where it has none, or one that cannot be read: it may be what is wrong with the
+    message."""
     try:
         found = _SUBJECT.search(raw[:100_000].partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
         return headers.text(found[1].decode("utf-8", "replace"))[:300] if found else ""

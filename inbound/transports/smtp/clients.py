@@ -8,13 +8,17 @@ from inbound.network import client_key
 
 
 class Clients:
-    """Trusted are the networks of SMTP_TRUSTED (the MTA before us is one address) and sockets of this machine."""
+    """Trusted are the networks of SMTP_TRUSTED (the MTA before us is one address) and sockets of
+    this machine."""
 
     def __init__(self) -> None:
-        self._trusted = [ipaddress.ip_network(network, strict=False) for network in settings.SMTP_TRUSTED]
+        self._trusted = [
+            ipaddress.ip_network(network, strict=False) for network in settings.SMTP_TRUSTED
+        ]
 
     def of(self, host: str) -> str:
-        """The address, or of IPv6 its /64, which is one customer's (RFC 6177); "" for who is trusted."""
+        """The address, or of IPv6 its /64, which is one customer's (RFC 6177); "" for who is
+        trusted."""
         try:
             found = ipaddress.ip_address(host)
         except ValueError:

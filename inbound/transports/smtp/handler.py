@@ -1,11 +1,8 @@
 """What we answer to each SMTP command. Faults of ours are 4xx; only the sender's are permanent."""
 
-import asyncio
 import ipaddress
 import logging
-import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiosmtpd.smtp import Envelope, Session
@@ -15,36 +12,41 @@ from inbound.reading.message import Envelope as MailEnvelope
 from inbound.transports.smtp.clients import Clients
 from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
 from inbound.transports.smtp.rates import Rates
+from inbound.transports.smtp.recipients import Recipients
 from inbound.transports.smtp.writer import Writer
 
 log = logging.getLogger(__name__)
 
 MAX_RECIPIENTS = 100  # RFC 5321 4.5.3.1.8 asks for no fewer
-REMEMBER_SECONDS = 2.0
 
 
 class Handler:
     """Shared by all connections of one listener."""
 
-    def __init__(self, writer: Writer, *, transport: str, max_connections: int, max_per_client: int) -> None:
+    def __init__(
+        self, writer: Writer, *, transport: str, max_connections: int, max_per_client: int
+    ) -> None:
         self.writer = writer
         self.transport = transport
         self.max_connections = max_connections
         self.max_per_client = max_per_client
         self._connections: dict[Protocol, str] = {}  # and whom each counts for
         self._of_client: Counter[str] = Counter()
-        self._recipients = _Recipients()
+        self._recipients = Recipients()
         self._clients = Clients()
         self._rates = Rates(self._clients)
 
     def connected(self, connection: Protocol) -> None:
-        """Counts the connection, once (STARTTLS makes it anew), or refuses it, uncounted: refusals fill no limit."""
+        """Counts the connection, once (STARTTLS makes it anew), or refuses it, uncounted: refusals
+        fill no limit."""
         if connection in self._connections:
             return
         # Whoever speaks LMTP is an MTA, and one address.
         client = self._clients.of(_host(connection.session)) if self.transport == "smtp" else ""
         if client and self._of_client[client] >= self.max_per_client:
-            connection.refuse("421 4.7.0 Too many connections from your address, please try again later")
+            connection.refuse(
+                "421 4.7.0 Too many connections from your address, please try again later"
+            )
         elif len(self._connections) >= self.max_connections:
             connection.refuse("421 4.3.2 Too many connections, please try again later")
         else:
@@ -64,7 +66,12 @@ class Handler:
         return len(self._connections)
 
     async def handle_EHLO(
-        self, server: Protocol, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+        self,
+        server: Protocol,
+        session: Session,
+        envelope: Envelope,
+        hostname: str,
+        responses: list[str],
     ) -> list[str]:
         session.host_name = hostname
         # Nobody signs in here: this listener takes mail for its own mailboxes only.
@@ -72,16 +79,28 @@ class Handler:
         return [*kept[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", kept[-1]]
 
     async def handle_MAIL(
-        self, server: Protocol, session: Session, envelope: Envelope, address: str, options: list[str]
+        self,
+        server: Protocol,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
     ) -> str:
-        if refused := self._rates.over(_host(session), "" if address in {"<>", None} else address.lower()):
+        if refused := self._rates.over(
+            _host(session), "" if address in {"<>", None} else address.lower()
+        ):
             return refused
         envelope.mail_from = address  # aiosmtpd gives the null sender as "<>"
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
 
     async def handle_RCPT(
-        self, server: Protocol, session: Session, envelope: Envelope, address: str, options: list[str]
+        self,
+        server: Protocol,
+        session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
     ) -> str:
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
@@ -101,7 +120,9 @@ class Handler:
         sender = "" if envelope.mail_from in {"<>", None} else str(envelope.mail_from)
         arrival = store.Arrival(
             raw=envelope.content if isinstance(envelope.content, bytes) else b"",
-            envelope=MailEnvelope(_clean(sender), tuple(_clean(r) for r in envelope.rcpt_tos), _client(session)),
+            envelope=MailEnvelope(
+                _clean(sender), tuple(_clean(r) for r in envelope.rcpt_tos), _client(session)
+            ),
             transport=self.transport,
         )
         try:
@@ -117,41 +138,12 @@ class Handler:
         return answer
 
 
-class _Recipients:
-    """Which addresses are ours, remembered for a moment: a busy sender asks a hundred times a second."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[bool, float]] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recipients")
-
-    async def knows(self, address: str) -> bool:
-        """Raises the database's errors where it cannot be asked and the address was never seen."""
-        key = address.lower()
-        remembered = self._known.get(key)
-        if remembered and remembered[1] > time.monotonic():
-            return remembered[0]
-        loop = asyncio.get_running_loop()
-        try:
-            known = await loop.run_in_executor(self._thread, _is_ours, address)
-        except store.TEMPORARY:
-            if remembered and remembered[0]:
-                return True  # DATA will answer 451 if the database stays away
-            raise
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[key] = (known, time.monotonic() + REMEMBER_SECONDS)
-        return known
-
-
-def _is_ours(address: str) -> bool:
-    try:
-        return store.mailbox_for(address) is not None
-    finally:
-        store.rest_connection()
-
-
 def _printable(address: str) -> bool:
-    return bool(address) and len(address) <= 320 and not any(char.isspace() or ord(char) < 32 for char in address)
+    return (
+        bool(address)
+        and len(address) <= 320
+        and not any(char.isspace() or ord(char) < 32 for char in address)
+    )
 
 
 def _clean(address: str) -> str:

@@ -1,4 +1,5 @@
-"""Starts and stops the listeners: an event loop in a thread of its own, and the writer behind it."""
+"""Starts and stops the listeners: an event loop in a thread of its own, and the writer behind
+it."""
 
 import asyncio
 import logging
@@ -8,8 +9,9 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from inbound.transports.smtp.flight import Flight
 from inbound.transports.smtp.handler import Handler
-from inbound.transports.smtp.protocol import Flight, LmtpProtocol, Protocol
+from inbound.transports.smtp.protocol import LmtpProtocol, Protocol
 from inbound.transports.smtp.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -19,12 +21,15 @@ GOODBYE_SECONDS = 10.0
 
 @dataclass
 class Listener:
-    """SMTP and LMTP on the given addresses. `start` returns once the ports are open, or raises OSError."""
+    """SMTP and LMTP on the given addresses. `start` returns once the ports are open, or raises
+    OSError."""
 
     smtp: tuple[str, int] | None
     lmtp: tuple[str, int] | None
     writer: Writer = field(default_factory=Writer)
-    ports: dict[str, int] = field(default_factory=dict)  # where it really listens, when 0 was asked for
+    ports: dict[str, int] = field(
+        default_factory=dict
+    )  # where it really listens, when 0 was asked for
     handlers: list[Handler] = field(default_factory=list)
 
     def start(self) -> None:
@@ -61,20 +66,32 @@ class Listener:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         flight, tls = Flight(settings.SMTP_BYTES_IN_FLIGHT), _tls()
         servers: list[asyncio.Server] = []
-        for name, address, protocol in (("smtp", self.smtp, Protocol), ("lmtp", self.lmtp, LmtpProtocol)):
+        for name, address, protocol in (
+            ("smtp", self.smtp, Protocol),
+            ("lmtp", self.lmtp, LmtpProtocol),
+        ):
             if address is None:
                 continue
             handler = Handler(
-                self.writer, transport=name, max_connections=settings.SMTP_MAX_CONNECTIONS,
+                self.writer,
+                transport=name,
+                max_connections=settings.SMTP_MAX_CONNECTIONS,
                 max_per_client=settings.SMTP_MAX_CONNECTIONS_PER_CLIENT,
-            )  # fmt: skip
+            )
             self.handlers.append(handler)
 
-            def connect(handler: Handler = handler, protocol: type[Protocol] = protocol) -> Protocol:
+            def connect(
+                handler: Handler = handler, protocol: type[Protocol] = protocol
+            ) -> Protocol:
                 return protocol(
-                    handler, flight=flight, max_bytes=settings.MAX_MAIL_BYTES, loop=self._loop, tls=tls,
-                    idle_seconds=settings.SMTP_IDLE_SECONDS, hostname=settings.SMTP_HOSTNAME,
-                )  # fmt: skip
+                    handler,
+                    flight=flight,
+                    max_bytes=settings.MAX_MAIL_BYTES,
+                    loop=self._loop,
+                    tls=tls,
+                    idle_seconds=settings.SMTP_IDLE_SECONDS,
+                    hostname=settings.SMTP_HOSTNAME,
+                )
 
             server = await self._loop.create_server(connect, *address, backlog=512)
             servers.append(server)

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, syntax
 
+from inbound.transports.smtp.flight import Flight, Taken
+
 log = logging.getLogger(__name__)
 
 END = b"\r\n.\r\n"
@@ -28,23 +30,32 @@ class Busy(Exception):
     """We hold as many unstored bytes as we may; the message has been read and thrown away."""
 
 
-class Flight:
-    """How many bytes of unfinished messages all connections hold together."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-
-
 class Protocol(SMTP):
     """One SMTP connection."""
 
-    def __init__(self, handler: Any, *, flight: Flight, max_bytes: int, idle_seconds: float, hostname: str,
-                 tls: ssl.SSLContext | None, loop: asyncio.AbstractEventLoop) -> None:  # fmt: skip
+    def __init__(
+        self,
+        handler: Any,
+        *,
+        flight: Flight,
+        max_bytes: int,
+        idle_seconds: float,
+        hostname: str,
+        tls: ssl.SSLContext | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         super().__init__(
-            handler, data_size_limit=max_bytes, enable_SMTPUTF8=True, decode_data=False, hostname=hostname,
-            ident="ESMTP", tls_context=tls, timeout=idle_seconds, loop=loop, auth_exclude_mechanism=["LOGIN", "PLAIN"],
-        )  # fmt: skip
+            handler,
+            data_size_limit=max_bytes,
+            enable_SMTPUTF8=True,
+            decode_data=False,
+            hostname=hostname,
+            ident="ESMTP",
+            tls_context=tls,
+            timeout=idle_seconds,
+            loop=loop,
+            auth_exclude_mechanism=["LOGIN", "PLAIN"],
+        )
         self.max_bytes = max_bytes
         self.flight = flight
 
@@ -67,8 +78,8 @@ class Protocol(SMTP):
             transport.abort()  # close() alone would wait until it is read
 
     def _timeout_cb(self) -> None:
-        """Nothing came for too long. aiosmtpd's own close() waits for ever for a client that reads nothing, and a
-        TLS handshake that hangs never ends: neither would be counted off."""
+        """Nothing came for too long. aiosmtpd's own close() waits for ever for a client that reads
+        nothing, and a TLS handshake that hangs never ends: neither would be counted off."""
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
         for transport in (self.transport, self._original_transport):
@@ -97,7 +108,7 @@ class Protocol(SMTP):
             await self.push("451 4.3.2 Too busy, please try again later")
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        taken = _Taken(self.flight)
+        taken = Taken(self.flight)
         try:
             try:
                 content = await self._read_message(taken)
@@ -120,7 +131,7 @@ class Protocol(SMTP):
         """How many answers a message gets, whatever the answer is."""
         return 1
 
-    async def _read_message(self, taken: "_Taken") -> bytes:
+    async def _read_message(self, taken: Taken) -> bytes:
         """Everything up to CRLF.CRLF, dots undone; what was pipelined after it stays to be read."""
         data = bytearray(b"\r\n")  # so that a message whose first line is the dot ends there too
         refused: type[Exception] | None = None
@@ -143,7 +154,9 @@ class Protocol(SMTP):
                 elif not taken.take(len(chunk)):
                     refused = Busy
             if refused is not None:
-                del data[: -len(END)]  # to the end without keeping it: the answer can only come there
+                del data[
+                    : -len(END)
+                ]  # to the end without keeping it: the answer can only come there
         if refused is None and len(data) - 2 > self.max_bytes:
             refused = TooMuch
         if refused is not None:
@@ -160,8 +173,8 @@ class LmtpProtocol(Protocol):
     """One LMTP connection (RFC 2033): LHLO, and an answer for each recipient after DATA."""
 
     def answers_to_data(self) -> int:
-        """RFC 2033 4.2: one for each accepted recipient. A client that pipelines QUIT would take our "221 Bye"
-        for an answer that is missing, and the mail for delivered."""
+        """RFC 2033 4.2: one for each accepted recipient. A client that pipelines QUIT would take
+        our "221 Bye" for an answer that is missing, and the mail for delivered."""
         return len(self.envelope.rcpt_tos) if self.envelope else 1
 
     @syntax("LHLO hostname")
@@ -173,22 +186,3 @@ class LmtpProtocol(Protocol):
 
     async def smtp_EHLO(self, hostname: str) -> None:
         await self.push("500 5.5.1 This is LMTP: say LHLO")
-
-
-class _Taken:
-    """What one message holds of the flight's bytes."""
-
-    def __init__(self, flight: Flight) -> None:
-        self.flight = flight
-        self.bytes = 0
-
-    def take(self, count: int) -> bool:
-        if self.flight.held + count > self.flight.limit:
-            return False
-        self.flight.held += count
-        self.bytes += count
-        return True
-
-    def release(self) -> None:
-        self.flight.held -= self.bytes
-        self.bytes = 0

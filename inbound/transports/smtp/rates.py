@@ -1,4 +1,5 @@
-"""How much one client or one sender may hand over in a minute. More is told to come back: never refused for good."""
+"""How much one client or one sender may hand over in a minute. More is told to come back: never
+refused for good."""
 
 import time
 from collections import defaultdict

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError, connection
 
-from inbound.store import TEMPORARY, Arrival, accept_many, rest_connection
+from inbound.connections import rest_connection
+from inbound.store import TEMPORARY, Arrival, accept_many
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ class _Waiting:
 
 
 class Writer:
-    """A thread that stores what connections hand it. While it commits one group, the next one gathers."""
+    """A thread that stores what connections hand it. While it commits one group, the next one
+    gathers."""
 
     def __init__(self, store: Store = accept_many) -> None:
         self._store = store
@@ -83,7 +85,8 @@ class Writer:
         except Exception as error:  # whatever it is, it goes to whoever waits for the answer
             if len(group) == 1:
                 if isinstance(error, TEMPORARY):
-                    connection.close()  # after a restart of the database the next one gets a fresh connection
+                    # after a restart of the database the next one gets a fresh connection
+                    connection.close()
                 self._answer(group[0], error)
                 return
             if isinstance(error, OperationalError | InterfaceError) and _is_away():
@@ -92,7 +95,11 @@ class Writer:
                     self._answer(item, error)
                 return
             # One bad row must not refuse the other forty-nine: each is tried alone.
-            log.warning("a group of %d could not be stored (%s); trying each alone", len(group), type(error).__name__)
+            log.warning(
+                "a group of %d could not be stored (%s); trying each alone",
+                len(group),
+                type(error).__name__,
+            )
             if isinstance(error, TEMPORARY):
                 connection.close()
             for item in group:

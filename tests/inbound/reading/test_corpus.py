@@ -9,7 +9,9 @@ import pytest
 from tests.inbound.reading.corpus import understand
 
 FOLDER = Path(os.environ.get("MAIL_CORPUS", ""))
-pytestmark = pytest.mark.skipif("MAIL_CORPUS" not in os.environ, reason="MAIL_CORPUS names no corpus")
+pytestmark = pytest.mark.skipif(
+    "MAIL_CORPUS" not in os.environ, reason="MAIL_CORPUS names no corpus"
+)
 
 
 def cases() -> list[dict[str, object]]:

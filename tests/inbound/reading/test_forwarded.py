@@ -4,7 +4,7 @@ import pytest
 
 from inbound.reading.message import Envelope
 from inbound.reading.reading import read
-from tests.mail import eml
+from tests.support.mail import eml
 
 WORDS = "Guten Tag,\n\ndie Lampe ist kaputt: http://a.example/lamp\nBitte bis Freitag.\n\nDan Brown"
 ADA = "ada@example.com"
@@ -37,11 +37,21 @@ def found(raw: bytes):  # type: ignore[no-untyped-def]
     return read(raw, Envelope(ADA, ("support@example.com",)), {"support@example.com"}).forwarded
 
 
-@pytest.mark.parametrize("subject", ["Fwd: Lamp", "WG: Lamp", "TR: Lamp", "RV: Lamp", "FW: Fwd: Lamp"])
+@pytest.mark.parametrize(
+    "subject", ["Fwd: Lamp", "WG: Lamp", "TR: Lamp", "RV: Lamp", "FW: Fwd: Lamp"]
+)
 @pytest.mark.parametrize("program", HEADS)
-def test_the_original_is_found_whole_and_what_was_written_above_it(program: str, subject: str) -> None:
+def test_the_original_is_found_whole_and_what_was_written_above_it(
+    program: str, subject: str
+) -> None:
     words = "".join(f"> {line}\n" for line in WORDS.split("\n")) if "quoted" in program else WORDS
-    original = found(eml(f"Kannst du das übernehmen?\nAda\n\n{HEADS[program]}{words}", sender=ADA, subject=subject))
+    original = found(
+        eml(
+            f"Kannst du das übernehmen?\nAda\n\n{HEADS[program]}{words}",
+            sender=ADA,
+            subject=subject,
+        )
+    )
     assert original is not None
     assert (original.sender.address, original.sender.name) == ("dan@other.example", "Dan Brown")
     assert original.subject == "Lamp"

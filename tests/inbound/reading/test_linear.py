@@ -1,6 +1,8 @@
-"""No mail can stop the others: what is done to a stranger's bytes takes no longer than in proportion to their number.
+"""No mail can stop the others: what is done to a stranger's bytes takes no longer than in
+proportion to their number.
 
-The one test with times in it, and these are ratios: ten times the input, fifteen times the CPU time at the most.
+The one test with times in it, and these are ratios: ten times the input, fifteen times the CPU time
+at the most.
 """
 
 import gc
@@ -8,34 +10,42 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
+from inbound import mbox
 from inbound.addresses import bounce_address, own_mark
 from inbound.reading import (
-    body,
-    charset,
     classify,
     dsn,
     forwarded,
     headers,
     language,
+    lines,
     ours,
-    parse,
-    proof,
     quotes,
     received,
     results,
     sender,
     signatures,
 )
+from inbound.reading.html.safe import safe_html
+from inbound.reading.html.text import html_to_text, without_tags
 from inbound.reading.message import Address, Envelope, FailedRecipient, ParsedMail
+from inbound.reading.mime import charset, parameters
+from inbound.reading.mime.file_names import safe_name
+from inbound.reading.mime.flowed import unflow
+from inbound.reading.proofs.claims import claims
+from inbound.reading.proofs.dmarc import read_policy
+from inbound.reading.quoting import quoted_text
 from inbound.reading.reading import read
 from inbound.returned import without_secrets
-from tests.zone import public
+from tests.support.zone import public
 
 SIZES = (10_000, 100_000, 1_000_000)
-# Of what reads a whole mail, where each shape takes a while: LINEAR_BYTES=1000000 is the full length.
+# Of what reads a whole mail, where each shape takes a while: LINEAR_BYTES=1000000 is the full
+# length.
 SIZES_OF_MAILS = (10_000, 100_000, int(os.environ.get("LINEAR_BYTES", "100000")))
 FLOOR = 0.1  # seconds: what takes less is over before anybody waits
 GROWTH = 1.5
@@ -66,8 +76,12 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "8-bit": lambda n: "é" * (n // 2),
     "NUL": lambda n: "\0" * n,
     "nested tags": lambda n: "<div>" * (n // 5),
-    "open formats in paragraphs": lambda n: "".join(f"<p><font color=c{i}>x" for i in range(n // 22)),
-    "formats with blocks": lambda n: "".join(f"<b id=i{i}>" for i in range(50)) + "<div>x<p>" * (n // 9),
+    "open formats in paragraphs": lambda n: "".join(
+        f"<p><font color=c{i}>x" for i in range(n // 22)
+    ),
+    "formats with blocks": lambda n: (
+        "".join(f"<b id=i{i}>" for i in range(50)) + "<div>x<p>" * (n // 9)
+    ),
     "attributes": lambda n: "<a " + "".join(f"b{i}=c " for i in range(n // 9)) + ">",
     "table cells": lambda n: "<table><tr>" + "<td>x" * (n // 5),
     "tags that do not end": lambda n: "<a href=" * (n // 8),
@@ -100,15 +114,24 @@ def whole(raw: bytes) -> object:
 
 
 def multipart(value: str) -> object:
-    return whole(b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n" + value.encode() + b"\n--b--\n")
+    return whole(
+        b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n"
+        + value.encode()
+        + b"\n--b--\n"
+    )
 
 
 def parts(value: str) -> object:
-    return whole(b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=a\n\n--a\n" * (len(value) // 60))
+    return whole(
+        b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=a\n\n--a\n" * (len(value) // 60)
+    )
 
 
 def many_parts(value: str) -> object:
-    return whole(b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=a\n\n" + b"--a\n" * (len(value) // 4))
+    return whole(
+        b"From: a@b.cc\nContent-Type: multipart/mixed; boundary=a\n\n"
+        + b"--a\n" * (len(value) // 4)
+    )
 
 
 def report(value: str) -> object:
@@ -122,7 +145,8 @@ def status(value: str) -> object:
 
 
 def come_back(value: str) -> object:
-    """After a mark of ours, and to a return path of ours: what a customer can make who has had a code."""
+    """After a mark of ours, and to a return path of ours: what a customer can make who has had a
+    code."""
     mark = f"X-Helpdesk-Mark: {own_mark(7, is_secret=True)}\n"
     raw = f"From: a@b.cc\nContent-Type: multipart/report; boundary=b\n\n--b\n\n{value}\n{mark * 3}{value}\n\n{value}\n--b--\n"
     path = bounce_address("support@example.com", 7, is_secret=True)
@@ -130,17 +154,37 @@ def come_back(value: str) -> object:
     return without_secrets(raw.encode()), without_secrets(returned.encode(), [path], "")
 
 
+def boxed(value: str) -> object:
+    """As the body of an mbox's message, with marks about it, and its end told wrong by every
+    message."""
+    separator = "From a@b.cc Sat Nov 21 09:00:00 2026\n"
+    marked = f"{separator}a: b\n\n{value}\n>>From {value}\n>From x\n" + ">>From x\n" * (
+        len(value) // 20
+    )
+    counted = f"{separator}Content-Length: {len(value) // 2}\n\n" * (len(value) // 300)
+    return [
+        list(mbox.messages(BytesIO(f"{separator}{made}".encode()), len(value) // 3))
+        for made in (value, marked, counted)
+    ]
+
+
 def shown(value: str) -> object:
     split = quotes.split("", value)
-    return body.safe_html(split.html), body.html_to_text(value)
+    return safe_html(split.html), html_to_text(value)
 
 
 def as_parsed(value: str) -> ParsedMail:
-    return ParsedMail(Address("a@b.cc", value[:200]), subject=value[:500], text=value, headers={"return-path": [value]})
+    return ParsedMail(
+        Address("a@b.cc", value[:200]),
+        subject=value[:500],
+        text=value,
+        headers={"return-path": [value]},
+    )
 
 
 def signed(canonical: str) -> Callable[[str], object]:
-    """With that as its body, and a key that is one: the body is hashed before the signature is looked at."""
+    """With that as its body, and a key that is one: the body is hashed before the signature is
+    looked at."""
     field = f"DKIM-Signature: v=1; a=rsa-sha256; c={canonical}; d=a.cc; s=s; h=from; bh=AAAA; b=AAAA\r\n"
 
     def run(value: str) -> object:
@@ -151,11 +195,9 @@ def signed(canonical: str) -> Callable[[str], object]:
 
 
 def tags(value: str) -> object:
-    raw = (
-        f"From: x@a.cc\nDKIM-Signature: v=1; d=a.cc; s=s; h=from; b={value}\nARC-Seal: i=1; d=a.cc; s=s; b={value}\n\nx"
-    )
+    raw = f"From: x@a.cc\nDKIM-Signature: v=1; d=a.cc; s=s; h=from; b={value}\nARC-Seal: i=1; d=a.cc; s=s; b={value}\n\nx"
     key = f"v=DKIM1; p={public('a.cc')}".encode()
-    return signatures.claims(raw.encode()), signatures.check(raw.encode(), {"s._domainkey.a.cc": key})
+    return claims(raw.encode()), signatures.check(raw.encode(), {"s._domainkey.a.cc": key})
 
 
 def forward(value: str) -> object:
@@ -165,53 +207,82 @@ def forward(value: str) -> object:
 READ: dict[str, Callable[[str], object]] = {
     "headers.text": headers.text,
     "headers.one_line": headers.one_line,
-    "headers.parameters": headers.parameters,
-    "headers.parameter": lambda value: headers.parameter(value, "x"),
+    "parameters.parameters": parameters.parameters,
+    "parameters.parameter": lambda value: parameters.parameter(value, "x"),
     "headers.addresses": headers.addresses,
     "headers.message_ids": headers.message_ids,
     "headers.normal_id": headers.normal_id,
     "headers.date": headers.date,
+    "mbox": boxed,
     "charset.decode": lambda value: charset.decode(value.encode(), value[:100]),
     "charset.clean": charset.clean,
-    "parse.safe_name": lambda value: parse.safe_name(value, value, 1),
-    "body, shown": shown,
-    "body, a style": lambda value: body.safe_html(f'<p style="color: {value.replace(chr(34), "")}(1)">x</p>'),
-    "body.without_tags": body.without_tags,
-    "body.unflow": lambda value: body.unflow(value, delsp=True),
-    "quotes.split_text": quotes.split_text,
+    "file_names.safe_name": lambda value: safe_name(value, value, 1),
+    "html, shown": shown,
+    "html, a style": lambda value: safe_html(
+        f'<p style="color: {value.replace(chr(34), "")}(1)">x</p>'
+    ),
+    "text.without_tags": without_tags,
+    "flowed.unflow": lambda value: unflow(value, delsp=True),
+    "quoted_text.split_text": quoted_text.split_text,
     "quotes.split": lambda value: quotes.split(value, ""),
     "language.guess": lambda value: language.guess(as_parsed(value)),
-    "classify": lambda value: classify.classify(as_parsed(value), Envelope(""), {"a@b.c"}, signed_path=True),
+    "classify": lambda value: classify.classify(
+        as_parsed(value), Envelope(""), {"a@b.c"}, signed_path=True
+    ),
     "sender": lambda value: sender.who_writes(as_parsed(value), {"a@b.cc"}),
     "ours.marks": lambda value: ours.marks([value.encode()]),
     "ours.links": lambda value: ours.links([value.encode()]),
+    "lines, of a head": lambda value: lines.with_line_ends(f"a: b\rc: d\r\r\n{value}".encode()),
+    "lines, of carriage returns": lambda value: lines.with_line_ends(
+        f"a: b\r\r\n{value}".replace("\n", "\r").encode()
+    ),
     "returned": come_back,
-    "received.hops": lambda value: received.hops(b"Received: " + value.replace("\n", "\n ").encode() + b"\n\n"),
-    "FailedRecipient": lambda value: FailedRecipient("a@b.cc", "failed", value[:100], value).is_hard,
+    "received.hops": lambda value: received.hops(
+        b"Received: " + value.replace("\n", "\n ").encode() + b"\n\n"
+    ),
+    "FailedRecipient": lambda value: (
+        FailedRecipient("a@b.cc", "failed", value[:100], value).is_hard
+    ),
     "results.read_results": results.read_results,
-    "proof.read_policy": lambda value: proof.read_policy([b"v=DMARC1; p=none; " + value.encode(), value.encode()]),
+    "dmarc.read_policy": lambda value: read_policy(
+        [b"v=DMARC1; p=none; " + value.encode(), value.encode()]
+    ),
     "forwarded.find": forward,
-    "forwarded.find, its block": lambda value: forward(f"From: {value}\nTo: {value}\nSubject: {value}\n\nx"),
+    "forwarded.find, its block": lambda value: forward(
+        f"From: {value}\nTo: {value}\nSubject: {value}\n\nx"
+    ),
     "forwarded.without_prefix": forwarded.without_prefix,
     "dsn of words": report,
     "signatures, their tags": tags,
     "signatures, a relaxed body": signed("relaxed/relaxed"),
     "signatures, a simple body": signed("simple/simple"),
     "dsn of fields": status,
-    "a text": lambda value: whole(b"From: a@b.cc\nContent-Type: text/plain; charset=utf-8\n\n" + value.encode()),
-    "a page": lambda value: whole(b"From: a@b.cc\nContent-Type: text/html; charset=utf-8\n\n" + value.encode()),
+    "a text": lambda value: whole(
+        b"From: a@b.cc\nContent-Type: text/plain; charset=utf-8\n\n" + value.encode()
+    ),
+    "a page": lambda value: whole(
+        b"From: a@b.cc\nContent-Type: text/html; charset=utf-8\n\n" + value.encode()
+    ),
     "a part": multipart,
     "parts in parts": parts,
     "parts beside parts": many_parts,
-    "flowed": lambda value: whole(b"From: a@b.cc\nContent-Type: text/plain; format=flowed\n\n" + value.encode()),
-    "base64": lambda value: whole(b"From: a@b.cc\nContent-Transfer-Encoding: base64\n\n" + value.encode()),
-    "quoted-printable": lambda value: whole(b"Content-Transfer-Encoding: quoted-printable\n\n" + value.encode()),
-    "uuencode": lambda value: whole(b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 x\n" + value.encode()),
+    "flowed": lambda value: whole(
+        b"From: a@b.cc\nContent-Type: text/plain; format=flowed\n\n" + value.encode()
+    ),
+    "base64": lambda value: whole(
+        b"From: a@b.cc\nContent-Transfer-Encoding: base64\n\n" + value.encode()
+    ),
+    "quoted-printable": lambda value: whole(
+        b"Content-Transfer-Encoding: quoted-printable\n\n" + value.encode()
+    ),
+    "uuencode": lambda value: whole(
+        b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 x\n" + value.encode()
+    ),
     "headers without a body": lambda value: whole(value.encode()),
     **{f"the header {name}": mail(name) for name in ("From", "Content-Type", "References")},
     "the header Content-Disposition": mail("Content-Disposition", "Content-Type: image/png\n"),
     "the header Content-Type, of nothing": mail("Content-Type", text=False),
-}  # fmt: skip
+}
 
 
 MAILS = list(READ)[list(READ).index("dsn of words") :]
@@ -235,7 +306,9 @@ def test_time_grows_with_the_input_and_no_faster(name: str) -> None:
         for _ in range(TRIES - 1):
             if not _grows(best, inputs):
                 break
-            best = [min(before, cpu(run, value)) for before, value in zip(best, inputs, strict=True)]
+            best = [
+                min(before, cpu(run, value)) for before, value in zip(best, inputs, strict=True)
+            ]
         if _grows(best, inputs):
             too_fast.append(f"{shape}: {', '.join(f'{seconds:.3f} s' for seconds in best)}")
     assert too_fast == []

@@ -10,21 +10,65 @@ from pathlib import Path
 
 import pytest
 
-from inbound import readers
+from inbound.reader_process import Reader
 from inbound.reading.message import Envelope
 from tests.inbound.reading.test_classify import DSN
-from tests.mail import eml
+from tests.support.mail import eml
 
 COUNT = int(os.environ.get("MUTATED_MAILS", "2000"))
 MOST_BYTES = 200_000_000
 PIECES = [
-    b"\r\n", b"\n\n", b"\n", b"\r", b"\0", b" " * 300, b"\t", b"--", b"--b", b"--b--\n", b"=?utf-8?q?", b"?=", b"=?x-\xff?b?", b"<", b">", b'"',
-    b"\\", b";", b"; charset=", b"; boundary=b", b"Content-Type: multipart/mixed; boundary=b\n\n--b\n", b"Content-Type: message/rfc822\n\n",
-    b"Content-Transfer-Encoding: base64\n", b"Content-Transfer-Encoding: quoted-printable\n", b"charset=utf-7", b"charset=idna", b"charset=hz",
-    b"\xff\xfe", b"\xc3", b"\xf0\x9f\x98\x80", b"\x1b$B", b"<div>" * 50, b"<table>", b"<!--", b"<![CDATA[", b"<style>", b"&#0;", b"&#x110000;",
-    b"From: ", b"Subject: ", b"Message-ID: <", b"References: " + b"<a@b> " * 50, b"> ", b"On Monday, a@b.cc wrote:\n", b"-- \n", b"begin 644 x\n",
-    b"multipart/report; report-type=delivery-status", b"Final-Recipient: rfc822; a@b.cc\nStatus: 5.1.1\n", b"a" * 2000, b"(" * 100,
-]  # fmt: skip
+    b"\r\n",
+    b"\n\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b" " * 300,
+    b"\t",
+    b"--",
+    b"--b",
+    b"--b--\n",
+    b"=?utf-8?q?",
+    b"?=",
+    b"=?x-\xff?b?",
+    b"<",
+    b">",
+    b'"',
+    b"\\",
+    b";",
+    b"; charset=",
+    b"; boundary=b",
+    b"Content-Type: multipart/mixed; boundary=b\n\n--b\n",
+    b"Content-Type: message/rfc822\n\n",
+    b"Content-Transfer-Encoding: base64\n",
+    b"Content-Transfer-Encoding: quoted-printable\n",
+    b"charset=utf-7",
+    b"charset=idna",
+    b"charset=hz",
+    b"\xff\xfe",
+    b"\xc3",
+    b"\xf0\x9f\x98\x80",
+    b"\x1b$B",
+    b"<div>" * 50,
+    b"<table>",
+    b"<!--",
+    b"<![CDATA[",
+    b"<style>",
+    b"&#0;",
+    b"&#x110000;",
+    b"From: ",
+    b"Subject: ",
+    b"Message-ID: <",
+    b"References: " + b"<a@b> " * 50,
+    b"> ",
+    b"On Monday, a@b.cc wrote:\n",
+    b"-- \n",
+    b"begin 644 x\n",
+    b"multipart/report; report-type=delivery-status",
+    b"Final-Recipient: rfc822; a@b.cc\nStatus: 5.1.1\n",
+    b"a" * 2000,
+    b"(" * 100,
+]
 HTML = "<html><body><p>Hello <b>you</b></p><blockquote type=cite><p>Earlier</p></blockquote><img src='cid:a@b'></body></html>"
 NESTED = b"""From: cleo@example.net
 Content-Type: multipart/mixed; boundary=b
@@ -99,8 +143,8 @@ def mutated(seed: int, found: list[bytes]) -> bytes:
 
 
 @pytest.fixture
-def reader() -> Iterator[readers.Reader]:
-    found = readers.Reader()
+def reader() -> Iterator[Reader]:
+    found = Reader()
     yield found
     found.end()
 
@@ -111,13 +155,19 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_bytes(pid: int) -> int:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) * 1024
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="times and memory of a process are read from /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="times and memory of a process are read from /proc"
+)
 @pytest.mark.timeout(60 + COUNT // 20)
-def test_no_broken_mail_raises_or_takes_a_second_or_much_memory(reader: readers.Reader) -> None:
+def test_no_broken_mail_raises_or_takes_a_second_or_much_memory(reader: Reader) -> None:
     found, envelope = sources(), Envelope("a@b.cc", ("support@example.com",))
     asked = {
         "what": "read",

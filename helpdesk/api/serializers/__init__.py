@@ -1,0 +1,1 @@
+"""What the API says and is told of tickets, comments, files and people."""

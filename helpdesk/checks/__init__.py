@@ -1,0 +1,1 @@
+"""Whether what somebody configured can be: pure checks, which models may ask."""

@@ -1,0 +1,3 @@
+"""The languages that the helpdesk speaks."""
+
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español")]

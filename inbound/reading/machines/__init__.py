@@ -1,0 +1,1 @@
+"""The signs by which mail of machines is told from mail of people."""

@@ -1,0 +1,1 @@
+"""The parts of a mail (MIME), and what is written in them."""

@@ -1,0 +1,1 @@
+"""What mail programs and people write above and below a quotation."""
