@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from helpdesk import changes
 from helpdesk.models import Event, Person, Ticket
 
 SHOWN = 100
@@ -22,7 +23,7 @@ class Line:
 def record(ticket: Ticket, kind: str, actor: Person | None, **data: Any) -> Event:
     """Writes down what was done, in the caller's transaction. `actor` is None where it was the
     helpdesk itself; a new kind is a row of WORDS."""
-    return Event.objects.create(ticket=ticket, kind=kind, actor=actor, data=data)
+    return changes.insert(Event(ticket=ticket, kind=kind, actor=actor, data=data))
 
 
 def lines(ticket: Ticket) -> list[Line]:

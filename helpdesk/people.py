@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from helpdesk.facts import Fact
 from helpdesk.models import Person, PersonAddress
+from inbound.prepared import PreparedRows, padded
 
 NOWHERE = "@invalid"  # RFC 2606 2: the domain of the addresses that stand for people who named none
 
@@ -19,7 +21,7 @@ def is_whole(address: str) -> bool:
 
 def find(address: str) -> Person | None:
     """The person with that address, whatever its case. For mail: see `who_signs_in`."""
-    return _with(plain(address), {})
+    return by_address(plain(address))
 
 
 def plain(address: str) -> str:
@@ -50,11 +52,26 @@ def account(address: str) -> str:
 
 def find_all(addresses: Iterable[str]) -> dict[str, Person]:
     """Lower-case address → person, for those that are somebody's: two queries for any number."""
-    wanted = {address.lower() for address in addresses if address}
-    if not wanted:
-        return {}
-    found = {person.email: person for person in Person.objects.filter(email__in=wanted)}
-    if rest := wanted - found.keys():
-        extra = PersonAddress.objects.filter(address__in=rest).select_related("person")
-        found |= {row.address: row.person for row in extra}
+    found = by_address.all(address.lower() for address in addresses if address)
+    return {address: person for address, person in found.items() if person is not None}
+
+
+def _read(wanted: list[str]) -> dict[str, Person | None]:
+    found: dict[str, Person | None] = {person.email: person for person in _by_email(padded(wanted))}
+    if rest := set(wanted) - found.keys():
+        extra = _by_further(padded(sorted(rest)))
+        once = {person.pk: person for person in found.values() if person is not None}
+        for row in extra:
+            found[row.address] = once.setdefault(row.person_id, row.person)
     return found
+
+
+_by_email = PreparedRows(lambda addresses: Person.objects.filter(email__in=addresses))
+_by_further = PreparedRows(
+    lambda addresses: PersonAddress.objects.filter(address__in=addresses).select_related("person")
+)
+# The person with that address, in lower case.
+by_address: Fact[str, Person | None] = Fact(
+    _read, lambda: None, alone=lambda address: _with(address, {})
+)
+by_address.gains(Person, lambda person: person.email, lambda person: person)

@@ -1,6 +1,7 @@
 """Full text over subjects and comments: PostgreSQL's and SQLite's FTS5 behind one function."""
 
 import re
+from collections.abc import Sequence
 
 from django.db import connection
 
@@ -9,20 +10,23 @@ from helpdesk.models import Comment, Person, Ticket
 MAX_HITS = 1000  # the newest; a word that is everywhere finds no more than these
 
 
-def index(comment: Comment, ticket: Ticket) -> None:
-    """Makes a comment findable, with its ticket's subject; in the caller's transaction."""
-    words = f"{ticket.subject}\n{comment.text}"[:100_000]
+def index_all(comments: Sequence[tuple[Comment, Ticket]]) -> None:
+    """Makes comments findable, each with its ticket's subject; in the caller's transaction."""
+    rows = [
+        (comment.pk, ticket.pk, f"{ticket.subject}\n{comment.text}"[:100_000])
+        for comment, ticket in comments
+    ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) VALUES (%s, %s, "
-                "to_tsvector('simple', %s))",
-                [comment.pk, ticket.pk, words],
+                "INSERT INTO helpdesk_search (comment_id, ticket_id, words) "
+                "SELECT comment, ticket, to_tsvector('simple', words) "
+                "FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS x(comment, ticket, words)",
+                [list(column) for column in zip(*rows, strict=True)],
             )
         else:
-            cursor.execute(
-                "INSERT INTO helpdesk_search (rowid, ticket_id, words) VALUES (%s, %s, %s)",
-                [comment.pk, ticket.pk, words],
+            cursor.executemany(
+                "INSERT INTO helpdesk_search (rowid, ticket_id, words) VALUES (%s, %s, %s)", rows
             )
 
 
@@ -51,7 +55,7 @@ def move(comment: Comment, ticket: Ticket) -> None:
     column = "comment_id" if connection.vendor == "postgresql" else "rowid"
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM helpdesk_search WHERE {column} = %s", [comment.pk])
-    index(comment, ticket)
+    index_all([(comment, ticket)])
 
 
 def ticket_ids_of(person: Person, query: str) -> list[int]:

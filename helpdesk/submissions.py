@@ -7,10 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from helpdesk import actions, people, throttle
+from helpdesk import actions, changes, people, throttle
 from helpdesk.actions import Content, Refused
 from helpdesk.files import uploads
-from helpdesk.files.stored import reserve_ticket_number
 from helpdesk.models import Comment, Person, Ticket
 from helpdesk.models.person import STAFF_ROLES
 from helpdesk.request_data import can_be_said
@@ -42,7 +41,7 @@ def open_for(
     if mailbox is None:
         raise Refused("There is no mailbox to answer from.")
     with transaction.atomic():
-        number = reserve_ticket_number() if files else None
+        number = changes.reserve(Ticket, 1)[0] if files else None
         stored = uploads.store(number, files, via) if number else ()
         ticket, _ = actions.open_ticket(
             actions.NewTicket(

@@ -11,32 +11,34 @@ TypeError, when it is asked for the first time, and never a wrong answer.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
 
+T = TypeVar("T")
+Row = TypeVar("Row", bound=Model)
 _FIRST_DAY = datetime(1000, 1, 1, tzinfo=UTC)
 
 
-class Prepared:
-    """A `values_list` query, asked with text, whole numbers, moments, and lists of text.
+class _Statement:
+    """A query, asked with text, whole numbers, moments, and lists of text or whole numbers.
 
     `make` builds the query set from such values; it is called once for each database and length of
     the lists, with values of its own, and so must not look at them. Addresses are looked up in
     lower case, as their field does it; a field that does anything else to a value is a TypeError.
-    The answer is the rows as the database gives them.
     """
 
     def __init__(self, make: Callable[..., "QuerySet[Any, Any]"]) -> None:
         self._make = make
-        self._made: dict[tuple[object, ...], tuple[str, list[Any]]] = {}
+        self._made: dict[tuple[object, ...], _Compiled] = {}
 
-    def __call__(self, *values: Any) -> list[tuple[Any, ...]]:
+    def _asked(self, values: tuple[Any, ...]) -> "tuple[_Compiled, list[tuple[Any, ...]]]":
         shape = (
             connection.vendor,
             *(len(value) if isinstance(value, list) else 0 for value in values),
@@ -44,15 +46,13 @@ class Prepared:
         found = self._made.get(shape)
         if found is None:
             found = self._made[shape] = self._compiled(values)
-        sql, places = found
         flat = _flat(values)
+        given = [place.of(flat) if isinstance(place, _Place) else place for place in found.places]
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql, [place.of(flat) if isinstance(place, _Place) else place for place in places]
-            )
-            return list(cursor.fetchall())
+            cursor.execute(found.sql, given)
+            return found, list(cursor.fetchall())
 
-    def _compiled(self, values: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    def _compiled(self, values: tuple[Any, ...]) -> "_Compiled":
         numbers = count()
         marks = [
             [_mark(one, next(numbers)) for one in value]
@@ -65,7 +65,8 @@ class Prepared:
             known[mark] = _Place(number)
             if isinstance(mark, str):
                 known.setdefault(mark.lower(), _Place(number, in_lower_case=True))
-        sql, params = self._make(*marks).query.sql_with_params()
+        compiler = self._make(*marks).query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
         parts, places = sql.split("%s"), []
         text = parts[0]
         for param, part in zip(params, parts[1:], strict=True):
@@ -80,7 +81,54 @@ class Prepared:
             range(next(numbers))
         ):
             raise TypeError("a value does not reach the database as it was given")
-        return text, places
+        return _Compiled(text, places, compiler)
+
+
+class Prepared(_Statement):
+    """A `values_list` query; the answer is the rows as the database gives them."""
+
+    def __call__(self, *values: Any) -> list[tuple[Any, ...]]:
+        return self._asked(values)[1]
+
+
+class PreparedRows(_Statement, Generic[Row]):
+    """A query for a model's rows, with those that `select_related` names; nothing that is
+    annotated."""
+
+    def __init__(self, make: Callable[..., "QuerySet[Row, Row]"]) -> None:
+        super().__init__(make)
+
+    def __call__(self, *values: Any) -> list[Row]:
+        found, rows = self._asked(values)
+        compiler = found.compiler
+        # As django.db.models.query.ModelIterable does it with a compiler that is asked once.
+        if converters := compiler.get_converters([column[0] for column in compiler.select]):
+            rows = [tuple(row) for row in compiler.apply_converters(rows, converters)]
+        info = compiler.klass_info
+        first, end = info["select_fields"][0], info["select_fields"][-1] + 1
+        names = [column[0].target.attname for column in compiler.select[first:end]]
+        related = get_related_populators(info, compiler.select, connection.alias)  # type: ignore[call-arg]
+        made = []
+        for values_of_row in rows:
+            row = info["model"].from_db(connection.alias, names, values_of_row[first:end])
+            for populate in related:
+                populate.populate(values_of_row, row)
+            made.append(row)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    sql: str
+    places: list[Any]
+    compiler: Any  # Django's, which knows what the columns are
+
+
+def padded(values: Sequence[T]) -> list[T]:
+    """The values, the last one repeated until there are 1, 2, 4, 8… of them: for a list in which
+    that says the same, so that few statements serve all lengths."""
+    length = 1 << (len(values) - 1).bit_length() if values else 0
+    return [*values, *[values[-1]] * (length - len(values))] if values else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,33 @@
-"""Received mail → tickets: leases a row, lets intake decide and write, and lets go of the row."""
+"""Received mail → tickets: leases what is due, has it read, lets intake decide and write, and lets
+go of the rows."""
 
 import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from datetime import timedelta
 
 from celery import shared_task
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from helpdesk.config_cache import kept_for_a_moment
 from helpdesk.files import stored as files
 from helpdesk.intake import understood
-from helpdesk.intake.apply import apply, lock
-from helpdesk.intake.decide import decide
 from helpdesk.intake.plan import WRITES
+from helpdesk.intake.sets import carry_out
+from helpdesk.intake.understood import Understood
 from helpdesk.outbound import spending
 from inbound import proving, readers
 from inbound.models import InboundMail, Mailbox
-from inbound.prepared import Prepared
-from inbound.queue import task_for
+from inbound.prepared import Prepared, padded
+from inbound.queue import LARGE, task_for
 from inbound.store import TEMPORARY
 from tasks import sweeping
-from tasks.leasing import back_off, finish, lease_row
+from tasks.leasing import CLOCKS_DIFFER, back_off, finish, lease_due
 from tasks.ring import ring
 from tasks.watchdog import limit, watched
 
@@ -30,18 +36,20 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)  # far longer than the slowest mail of the largest size takes
 SLOW_LEASE = timedelta(seconds=90)  # and of one that is read apart
 MAX_ATTEMPTS = 5
+MOST = 25  # mails of a set; none is large, so they have 5 MB together
+LATE = 0.2  # seconds; who is not read by then leaves the set
+GO_ON = 5.0  # seconds in which one task takes up further sets
+_readings = ThreadPoolExecutor(2, "readings")
 _RECEIVED = InboundMail.objects.select_related("raw").filter(state=InboundMail.State.RECEIVED)
-
-
-class Overtaken(Exception):
-    """Another worker finished this mail, or changed what was decided about it."""
 
 
 @shared_task(time_limit=limit(LEASE))
 @watched("inbound mail", LEASE)
 def process(pk: int) -> None:
-    """Row `pk` is due. Safe to call any number of times, by any number of workers."""
-    _process_row(_RECEIVED.filter(is_slow=False), pk, LEASE)
+    """Row `pk` is due, and what else is due is taken with it. Safe to call any number of times, by
+    any number of workers."""
+    rows = _RECEIVED.filter(is_slow=False)
+    _process_set(rows, pk, with_it=rows.filter(size__lte=LARGE))
 
 
 @shared_task(time_limit=limit(LEASE))
@@ -49,7 +57,7 @@ def process(pk: int) -> None:
 def process_large(pk: int) -> None:
     """As `process`, on a queue of its own: reading a large mail takes long enough for small ones to
     wait for it."""
-    _process_row(_RECEIVED.filter(is_slow=False), pk, LEASE)
+    _process_set(_RECEIVED.filter(is_slow=False), pk)
 
 
 @shared_task(time_limit=limit(SLOW_LEASE))
@@ -57,39 +65,157 @@ def process_large(pk: int) -> None:
 def process_slow(pk: int) -> None:
     """Row `pk` is due, and has outlasted a reader once: on a queue of its own, so that such mail
     waits for itself alone."""
-    _process_row(_RECEIVED.filter(is_slow=True), pk, SLOW_LEASE)
+    _process_set(_RECEIVED.filter(is_slow=True), pk, lease=SLOW_LEASE)
 
 
-def _process_row(rows: "QuerySet[InboundMail]", pk: int, lease: timedelta) -> None:
-    row = lease_row(rows, pk, lease=lease)
-    if row is None:
-        return
-    if row.attempts > MAX_ATTEMPTS:
-        # Its earlier attempts left no error: they took their worker with them.
-        _fail(row, row.error or "the worker died each time it was processed")
-        return
+def _process_set(
+    due: "QuerySet[InboundMail]",
+    pk: int,
+    *,
+    with_it: "QuerySet[InboundMail] | None" = None,
+    lease: timedelta = LEASE,
+) -> None:
+    if not _is_due(pk):
+        return  # another worker has taken it along
+    until = time.monotonic() + GO_ON
+    reading = _Reading(lease_due(due, pk, with_it=with_it, most=MOST, lease=lease))
+    while reading.rows:
+        # The next ones are read while these are written.
+        more = with_it is not None and len(reading.rows) == MOST and time.monotonic() < until
+        next_one = _Reading(
+            lease_due(with_it, None, with_it=with_it, most=MOST, lease=lease)
+            if more and with_it is not None
+            else []
+        )
+        for read in reading:
+            _carry_out(read)
+        reading = next_one
+
+
+_is_due = Prepared(
+    lambda pk: InboundMail.objects.filter(
+        pk=pk, state=InboundMail.State.RECEIVED, next_attempt_at__lte=Now() + CLOCKS_DIFFER
+    ).values_list("pk")
+)
+
+
+class _Reading:
+    """Mails that are just being read. Whoever goes through it gets what is read, in one piece if
+    nothing is late: who is late leaves the set."""
+
+    def __init__(self, rows: list[InboundMail]) -> None:
+        self.rows = rows
+        for row in rows:
+            row.mailbox = _mailbox(row.mailbox_id)
+        for row in self._died():
+            # Its earlier attempts left no error: they took their worker with them.
+            _fail(row, row.error or "the worker died each time it was processed")
+        sound = [row for row in rows if row.attempts <= MAX_ATTEMPTS]
+        self._ours = understood.our_addresses() if rows else frozenset()
+        self._alone = sound[0] if len(rows) == 1 and sound else None
+        self._late = {} if self._alone else {self._submit(row): row for row in sound}
+
+    def __iter__(self) -> Iterator[list[Understood]]:
+        if self._alone is not None:
+            read: list[Understood] = []
+            with _outcome_of(self._alone):
+                read.append(_read(self._alone, self._ours))
+            yield read
+        while self._late:
+            in_time, _ = wait(self._late, timeout=LATE)
+            if not in_time:
+                in_time, _ = wait(self._late, return_when=FIRST_COMPLETED)
+            read = []
+            for one in in_time:
+                with _outcome_of(self._late.pop(one)):
+                    read.append(one.result())
+            yield read
+
+    def _died(self) -> list[InboundMail]:
+        return [row for row in self.rows if row.attempts > MAX_ATTEMPTS]
+
+    def _submit(self, row: InboundMail) -> "Future[Understood]":
+        return _readings.submit(_read, row, self._ours)
+
+
+def _read(row: InboundMail, ours: frozenset[str]) -> Understood:
+    if row.raw is None:
+        raise ValueError("its bytes have been deleted")
+    slow = row.is_slow
+    return understood.read(row, row.raw.content, ours=ours, apart=slow, hurried=not slow)
+
+
+def _carry_out(mails: list[Understood]) -> None:
+    """Writes what follows from them: together, and where that fails each alone."""
+    stored: dict[int, dict[int, str]] = {}
+    while mails:
+        for mail in [mail for mail in mails if mail.files and mail.row.pk not in stored]:
+            # Files go to the storage before the transaction, so that no lock waits for a disk or a
+            # network.
+            with _outcome_of(mail.row):
+                stored[mail.row.pk] = files.save_mail_files(mail.row.pk, mail.files)
+                continue
+            mails.remove(mail)
+        try:
+            left = carry_out(mails, stored, _still_leased)
+        except Exception as error:
+            if len(mails) == 1:
+                with _outcome_of(mails[0].row):
+                    raise
+                return
+            log.warning("%d mails, each alone: %s", len(mails), type(error).__name__)
+            if not connection.in_atomic_block:
+                connection.close()
+            for mail in mails:
+                _carry_out([mail])
+            return
+        done = [mail for mail in mails if mail not in left]
+        files.discard(
+            name
+            for mail in done
+            if mail.row.reason not in WRITES
+            for name in stored.get(mail.row.pk, {}).values()
+        )
+        _wake_waiting([mail.row for mail in done])
+        mails = left
+
+
+def _still_leased(rows: list[InboundMail]) -> set[int]:
+    """Those that no other worker has taken since."""
+    found = _RECEIVED.select_related(None).filter(pk__in=[row.pk for row in rows])
+    if connection.vendor == "postgresql":
+        found = found.order_by("pk").select_for_update(no_key=True)
+    attempts = dict(found.values_list("pk", "attempts"))
+    held = {row.pk for row in rows if attempts.get(row.pk) == row.attempts}
+    for row in rows:
+        if row.pk not in held:
+            log.info("mail %d was taken over by another worker", row.pk)
+    return held
+
+
+@contextmanager
+def _outcome_of(row: InboundMail) -> Iterator[None]:
+    """What becomes of a mail that could not be read, or not be written."""
     try:
-        _process(row)
-    except Overtaken:
-        log.info("mail %d was taken over by another worker", pk)
+        yield
     except readers.TooMuch as error:
         if row.is_slow:
             _fail(row, str(error))
         elif finish(_RECEIVED, row, is_slow=True, error=str(error), next_attempt_at=timezone.now()):
-            ring("tasks.inbound.process_slow", pk)
+            ring("tasks.inbound.process_slow", row.pk)
     except proving.NeedsTime:
         # Not an attempt: where the DNS is slow, others need not wait.
         if finish(
             _RECEIVED, row, is_slow=True, attempts=row.attempts - 1, next_attempt_at=timezone.now()
         ):
-            ring("tasks.inbound.process_slow", pk)
+            ring("tasks.inbound.process_slow", row.pk)
     except (DataError, IntegrityError, readers.Unreadable) as error:
         # What no column takes, what is there already, what cannot be read: the mail's own fault, if
         # it happens again.
         _try_again(row, error)
     except TEMPORARY as error:
         # Our fault, not the mail's: it backs off, and the attempt does not count.
-        log.warning("mail %d: %s: %s", pk, type(error).__name__, error)
+        log.warning("mail %d: %s: %s", row.pk, type(error).__name__, error)
         if not connection.in_atomic_block:
             connection.close()
         finish(
@@ -127,70 +253,27 @@ def _task_for(size: int, is_slow: bool) -> str:
     return task_for(size, is_slow=is_slow)
 
 
-def _process(row: InboundMail) -> None:
-    if row.raw is None:
-        raise ValueError("its bytes have been deleted")
-    row.mailbox = _mailbox(row.mailbox_id)
-    mail = understood.read(row, row.raw.content, apart=row.is_slow, hurried=not row.is_slow)
-    for _ in range(3):
-        decided, stored, number = decide(mail) if mail.files else None, {}, None
-        if decided is not None and decided.do in WRITES:
-            # Files go to the storage before the transaction, so that no lock waits for a disk or a
-            # network.
-            number = files.reserve_ticket_number() if decided.do == "open" else None
-            ticket = number or decided.ticket
-            assert ticket is not None
-            stored = files.save_mail_files(ticket, row.pk, mail.files)
-        with transaction.atomic():
-            lock(mail)
-            final = decide(mail)
-            if final.do == "wait":
-                _wait(row, final.waiting_for, proof=proving.pack(mail.proof))
-                return
-            if decided is not None and final.target != decided.target:
-                continue  # its parent arrived in between: its files belong elsewhere
-            outcome = apply(mail, final, stored, number)
-            if not finish(_RECEIVED, row, **outcome):
-                transaction.set_rollback(True)
-                raise Overtaken
-        _wake_waiting(row)
-        return
-    raise RuntimeError("what to do with it changed three times while it was processed")
-
-
 @kept_for_a_moment
 def _mailbox(pk: int) -> Mailbox:
     return Mailbox.objects.select_related("identity").get(pk=pk)
 
 
-def _wait(row: InboundMail, parent: str, **seen: object) -> None:
-    """Not an attempt: its parent is stored and will wake it when it is done."""
-    soon = timezone.now() + timedelta(seconds=1)
-    finish(
-        _RECEIVED,
-        row,
-        attempts=row.attempts - 1,
-        waiting_for=parent[:500],
-        next_attempt_at=soon,
-        **seen,
-    )
-
-
-def _wake_waiting(row: InboundMail) -> None:
-    if not row.message_id:
+def _wake_waiting(rows: list[InboundMail]) -> None:
+    ids = [row.message_id for row in rows if row.message_id]
+    waiting = _waiting(padded(ids)) if ids else []
+    if not waiting:
         return
-    waiting = dict(_waiting(row.message_id))
-    if waiting:
-        _RECEIVED.filter(pk__in=waiting, waiting_for=row.message_id).update(
-            next_attempt_at=timezone.now(), waiting_for=""
-        )
-        for pk, size in waiting.items():
-            ring(task_for(size), pk)
+    sizes = dict(waiting)
+    _RECEIVED.filter(pk__in=sizes, waiting_for__in=ids).update(
+        next_attempt_at=timezone.now(), waiting_for=""
+    )
+    for pk, size in sizes.items():
+        ring(task_for(size), pk)
 
 
 _waiting = Prepared(
-    lambda message_id: (
-        InboundMail.objects.filter(waiting_for=message_id)
+    lambda ids: (
+        InboundMail.objects.filter(waiting_for__in=ids)
         .exclude(waiting_for="")
         .values_list("pk", "size")[:100]
     )
@@ -208,7 +291,7 @@ def _fail(row: InboundMail, error: str) -> None:
         finished_at=timezone.now(),
         to_look_at=InboundMail.Look.FAILED,
     )
-    _wake_waiting(row)
+    _wake_waiting([row])
 
 
 def _words(error: Exception) -> str:

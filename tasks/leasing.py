@@ -8,10 +8,12 @@ leased: of two workers, one finishes."""
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.db import connection, transaction
 from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Now
 
 Row = TypeVar("Row", bound=Model)
+CLOCKS_DIFFER = timedelta(milliseconds=2)  # SQLite's has milliseconds
 
 
 def lease_row(rows: "QuerySet[Row]", pk: int, *, lease: timedelta, **marks: Any) -> Row | None:
@@ -26,6 +28,40 @@ def lease_row(rows: "QuerySet[Row]", pk: int, *, lease: timedelta, **marks: Any)
         next_attempt_at=Now() + lease, attempts=F("attempts") + 1, **marks
     )
     return rows.get(pk=pk) if leased else None
+
+
+def lease_due(
+    rows: "QuerySet[Row]",
+    pk: int | None,
+    *,
+    with_it: "QuerySet[Row] | None",
+    most: int,
+    lease: timedelta,
+) -> list[Row]:
+    """The row, if it is due, and `with_it` what else is, those first that have been longest: up to
+    `most` of them, leased, in the order of their numbers."""
+    with transaction.atomic():
+        found = set(_free(rows).filter(pk=pk).values_list("pk", flat=True)) if pk else set()
+        if with_it is not None and (found or not pk):
+            others = _free(with_it).exclude(pk__in=found).order_by("next_attempt_at")
+            found.update(others.values_list("pk", flat=True)[: most - len(found)])
+        if not found:
+            return []
+        leased = rows.filter(pk__in=found)
+        leased.update(next_attempt_at=Now() + lease, attempts=F("attempts") + 1)
+    return list(leased.order_by("pk"))
+
+
+def _free(rows: "QuerySet[Row]") -> "QuerySet[Row]":
+    """Those that are due and that nobody else is just leasing, locked."""
+    if connection.vendor != "postgresql":
+        return _due(rows)
+    return _due(rows).select_for_update(skip_locked=True, no_key=True)
+
+
+def _due(rows: "QuerySet[Row]") -> "QuerySet[Row]":
+    # By the database's clock: a worker whose own is ahead would take what another is at.
+    return rows.select_related(None).filter(next_attempt_at__lte=Now() + CLOCKS_DIFFER)
 
 
 def finish(rows: "QuerySet[Row]", row: Any, **outcome: Any) -> bool:

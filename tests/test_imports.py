@@ -15,7 +15,7 @@ ORDER = [
     "inbound.fields inbound.addresses inbound.secrets inbound.network inbound.hosts inbound.faults"
     " inbound.connections inbound.imap_folders",
     "inbound.models",
-    "inbound.prepared inbound.glance inbound.recipients inbound.queue",
+    "inbound.prepared inbound.rows inbound.glance inbound.recipients inbound.queue",
     "inbound.resolver inbound.sender_records inbound.believed inbound.reader_process"
     " inbound.readers inbound.proving inbound.returned inbound.stored inbound.default_mailbox",
     "inbound.store",
@@ -27,6 +27,7 @@ ORDER = [
     "helpdesk.models",
     "helpdesk.refused helpdesk.cached helpdesk.config_cache helpdesk.request_data"
     " helpdesk.kept_codes",
+    "helpdesk.facts helpdesk.changes",
     "helpdesk.people helpdesk.participants helpdesk.history helpdesk.throttle helpdesk.access"
     " helpdesk.search helpdesk.ledger helpdesk.files helpdesk.sla helpdesk.auth",
     "helpdesk.outbound",

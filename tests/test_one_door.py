@@ -20,7 +20,8 @@ MAY_WRITE = [
     "helpdesk.models.person",  # how Django makes a user: createsuperuser, and the tests
     # Beside the rows: actions call them.
     "helpdesk.search",  # the words by which a ticket is found
-    "helpdesk.files.stored:reserve_ticket_number",  # a number that no ticket has yet
+    "helpdesk.changes",  # how: at once, or in sets
+    "inbound.rows",
     # Counts and turns, which are nobody's doing.
     "helpdesk.throttle",  # how often somebody tried
     "helpdesk.assignment:_give",  # whose turn it was, in the transaction of `actions.assign`
@@ -54,6 +55,7 @@ MAY_WRITE = [
 _WRITES = {"save", "delete", "create", "get_or_create", "update_or_create"}
 _WRITES |= {"update", "bulk_create", "bulk_update", "create_user", "create_superuser"}
 _WRITES |= {"save_base", "log_action", "log_actions", "raw"}
+_WRITES |= {"insert", "insert_all", "together"}  # helpdesk.changes
 _WRITES |= {f"a{name}" for name in _WRITES} | {"_raw_delete"}
 _OF_A_RELATION = {"set", "add", "remove", "clear", "aset", "aadd", "aremove", "aclear"}
 _NO_ROWS = {"default_storage", "cache"}  # Django's names for files, and for what may be forgotten

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from helpdesk import changes
 from helpdesk.actions.common import changing
 from helpdesk.actions.content import Content, write_comment
 from helpdesk.actions.guests import taken
@@ -64,14 +65,13 @@ def _archived(current: Ticket, comment: Comment) -> None:
     record(current, "archived", comment.author, comment=comment.pk)
     opened = current.events.filter(kind="opened", data__via="archive")
     if comment.created_at < current.created_at and opened.exists():
-        Ticket.objects.filter(pk=current.pk).update(created_at=comment.created_at)
+        changes.update(current, created_at=comment.created_at)
 
 
 def received(current: Ticket, comment: Comment) -> None:
     """What follows from a customer's comment on a locked ticket: it waits for us again."""
     current.customer_waits_since = current.customer_waits_since or comment.created_at
-    current.activity_at = timezone.now()
-    Ticket.objects.filter(pk=current.pk).update(activity_at=current.activity_at)
+    changes.update(current, activity_at=timezone.now())
     record(current, "customer-replied", comment.author, comment=comment.pk, via=comment.via)
     if current.status not in (Ticket.Status.OPEN, Ticket.Status.ASSIGNED):
         before, current.status = current.status, reopened_status(current)
@@ -100,7 +100,7 @@ def hold(ticket: Ticket, author: Person, content: Content, *, reason: str) -> Co
             held_reason=reason,
         )
         record(ticket, "held", None, comment=comment.pk, sender=str(author), why=reason)
-        Ticket.objects.filter(pk=ticket.pk).update(activity_at=timezone.now())
+        changes.update(ticket, activity_at=timezone.now())
         notify.held(ticket, comment)
     return comment
 

@@ -1,13 +1,14 @@
 """What a comment is made of, wherever it comes from."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from helpdesk import search
+from helpdesk import changes, search
 from helpdesk.files import scanner
 from helpdesk.files.handed_over import File
 from helpdesk.models import Attachment, Comment, Person, Ticket
@@ -53,9 +54,11 @@ def write_comment(
     visibility: str,
     via: str,
     held_reason: str = "",
+    asks_to_add: Sequence[Sequence[str]] = (),
 ) -> Comment:
     """The comment's row, its attachments' rows and its place in the search index."""
     comment = Comment(
+        pk=changes.number_for(Comment),
         ticket=ticket,
         author=author,
         mail=content.mail,
@@ -67,29 +70,32 @@ def write_comment(
         quoted_html=content.quoted_html,
         is_automatic=content.is_automatic,
         held_reason=held_reason,
+        asks_to_add=[list(found) for found in asks_to_add],
     )
     if content.created_at:
         comment.created_at = content.created_at
-    comment.save(force_insert=True)
-    if content.files:
-        rows = Attachment.objects.bulk_create(
-            Attachment(
-                comment=comment,
-                file=file.stored,
-                name=file.name,
-                content_type=file.content_type,
-                size=file.size,
-                content_id=file.content_id,
-                is_inline=file.is_inline,
-                **_scan(file),
-            )
-            for file in content.files
-        )
-        for row in rows:
-            if row.scan == Attachment.Scan.WAITING:
-                ring("tasks.scanning.scan", row.pk)
-    search.index(comment, ticket)
+    changes.insert(comment)
+    files = [_attachment(comment, file) for file in content.files]
+    changes.insert_all(files)
+    for row in files:
+        if row.scan == Attachment.Scan.WAITING:
+            ring("tasks.scanning.scan", row.pk)
+    changes.together(search.index_all, (comment, ticket))
     return comment
+
+
+def _attachment(comment: Comment, file: File) -> Attachment:
+    return Attachment(
+        pk=changes.number_for(Attachment),
+        comment=comment,
+        file=file.stored,
+        name=file.name,
+        content_type=file.content_type,
+        size=file.size,
+        content_id=file.content_id,
+        is_inline=file.is_inline,
+        **_scan(file),
+    )
 
 
 def _scan(file: File) -> dict[str, Any]:

@@ -8,6 +8,7 @@ programs follow links; nor is signing in, which customers do for other affairs t
 else has typed in their name.
 """
 
+from helpdesk import changes
 from helpdesk.actions.common import changing
 from helpdesk.history import record
 from helpdesk.models import Person, Ticket
@@ -30,6 +31,5 @@ def taken(current: Ticket, author: Person) -> bool:
     if current.guest_name is None or author.pk != current.requester_id:
         return False
     record(current, "confirmed", author, name=current.guest_name)
-    current.guest_name = None
-    Ticket.objects.filter(pk=current.pk).update(guest_name=None)
+    changes.update(current, guest_name=None)
     return True

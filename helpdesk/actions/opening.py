@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from helpdesk import changes
 from helpdesk.actions.content import Content, write_comment
 from helpdesk.config_cache import kept_for_a_moment
 from helpdesk.history import record
@@ -47,12 +48,12 @@ def open_ticket(new: NewTicket) -> tuple[Ticket, Comment]:
     transaction."""
     with transaction.atomic(savepoint=False):
         ticket = _row(new)
-        ticket.save(force_insert=True)
+        changes.insert(ticket)
         _let_take_part(ticket, new)
         comment = _first_comment(ticket, new)
         if ticket.team_id:
             since = ticket.created_at
-            Assignment.objects.create(ticket=ticket, team_id=ticket.team_id, started_at=since)
+            changes.insert(Assignment(ticket=ticket, team_id=ticket.team_id, started_at=since))
         if new.is_history:
             _close(ticket, new)
         else:
@@ -63,17 +64,20 @@ def open_ticket(new: NewTicket) -> tuple[Ticket, Comment]:
 def _first_comment(ticket: Ticket, new: NewTicket) -> Comment:
     author = new.actor if new.is_answer else new.requester
     public = Comment.Visibility.PUBLIC
-    comment = write_comment(ticket, author, new.content, visibility=public, via=new.via)
-    if new.asks_to_add:
-        asking = [list(found) for found in new.asks_to_add]
-        Comment.objects.filter(pk=comment.pk).update(asks_to_add=asking)
-    return comment
+    return write_comment(
+        ticket,
+        author,
+        new.content,
+        visibility=public,
+        via=new.via,
+        asks_to_add=new.asks_to_add,
+    )
 
 
 def _row(new: NewTicket) -> Ticket:
     now = new.at or timezone.now()
     return Ticket(
-        pk=new.number,
+        pk=new.number or changes.number_for(Ticket, ahead=1),  # none is left out
         subject=new.subject.strip()[:500] or "(no subject)",
         requester=new.requester,
         mailbox=new.mailbox,
@@ -110,13 +114,16 @@ def _let_take_part(ticket: Ticket, new: NewTicket) -> None:
         Participant(ticket=ticket, person=person, role=Participant.Role.CC, source="first mail")
         for person in others.values()
     ]
-    Participant.objects.bulk_create([requester, *copied])
+    changes.insert_all([requester, *copied])
 
 
 def _close(ticket: Ticket, new: NewTicket) -> None:
     """Nobody waits, nothing runs, nobody is told."""
-    Ticket.objects.filter(pk=ticket.pk).update(
-        status=Ticket.Status.CLOSED, closed_at=ticket.created_at, customer_waits_since=None
+    changes.update(
+        ticket,
+        status=Ticket.Status.CLOSED,
+        closed_at=ticket.created_at,
+        customer_waits_since=None,
     )
     record(ticket, "opened", new.actor, via="archive")
 

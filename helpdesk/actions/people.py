@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from helpdesk import people
+from helpdesk import changes, participants, people
 from helpdesk.history import record
 from helpdesk.models import (
     Comment,
@@ -41,7 +41,9 @@ def known_or_new(found: Person | None, address: str, name: str = "", language: s
         return found
     try:
         with transaction.atomic():
-            return Person.objects.create_user(address, name=name[:200], language=language)
+            made = Person.objects.create_user(address, name=name[:200], language=language)
+            people.by_address.put(made.email, made)
+            return made
     except IntegrityError:  # another worker made it in the meantime
         return Person.objects.get(email=address.lower())
 
@@ -65,8 +67,13 @@ def people_for(wanted: Mapping[str, tuple[str, str]]) -> dict[str, Person]:
         ]
         for person in new:
             person.set_unusable_password()
-        # What another worker is making is waited for here, and read below.
-        Person.objects.bulk_create(new, ignore_conflicts=True, batch_size=500)
+        if changes.are_gathered():
+            for person in new:  # their addresses are locked
+                person.pk = changes.number_for(Person)
+                changes.insert(person)
+        else:
+            # What another worker is making is waited for here, and read below.
+            Person.objects.bulk_create(new, ignore_conflicts=True, batch_size=500)
         found |= people.find_all(missing)
     # Two addresses may be one person's.
     once = {person.pk: person for person in found.values()}
@@ -93,9 +100,10 @@ def add_participant(
 def wrote_from(ticket: Ticket, person: Person, address: str) -> None:
     """Answers to that participant go to the address from which they wrote last."""
     other = "" if address == person.email else address
-    Participant.objects.filter(ticket=ticket, person=person).exclude(address=other).update(
-        address=other
-    )
+    row = participants.row_of((ticket.pk, person.pk))
+    if row is not None and row.address != other:
+        row.address = other
+        Participant.objects.filter(ticket=ticket, person=person).update(address=other)
 
 
 def let_take_part(comment: Comment, *, actor: Person, yes: bool) -> int:

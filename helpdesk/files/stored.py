@@ -1,8 +1,9 @@
-"""Where attachments are kept: Django's storage, under `tickets/<ticket id>/`.
+"""Where attachments are kept: Django's storage, under `tickets/`, in a folder for each ticket, and
+one for each thousand mails.
 
 A mail's files are named by the mail and the part, so that a second attempt overwrites what the
-first one left. They are written before the transaction that refers to them; what a failed attempt
-leaves behind is swept up by `orphans`.
+first one left. They are written before the transaction that refers to them, and so before anybody
+knows the ticket; what a failed attempt leaves behind is swept up by `orphans`.
 """
 
 import os
@@ -14,12 +15,13 @@ from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connection, transaction
+from django.db import transaction
 
-from helpdesk.models import Attachment, Comment, Ticket
+from helpdesk.models import Attachment, Comment
 from inbound.reading.message import Attachment as MailAttachment
 
 CHUNK = 500  # names that one query asks for
+PER_FOLDER = 1000  # mails
 
 
 class Storage(FileSystemStorage):
@@ -38,22 +40,21 @@ class Storage(FileSystemStorage):
         return name
 
 
-def save_mail_files(
-    ticket: int, mail: int, attachments: Iterable[MailAttachment]
-) -> dict[int, str]:
-    """Stores a mail's attachments for a ticket: part → name in the storage. Raises OSError."""
+def save_mail_files(mail: int, attachments: Iterable[MailAttachment]) -> dict[int, str]:
+    """Stores a mail's attachments: part → name in the storage. Raises OSError."""
     return {
-        item.part: default_storage.save(mail_file_name(ticket, mail, item), ContentFile(item.data))
+        item.part: default_storage.save(mail_file_name(mail, item), ContentFile(item.data))
         for item in attachments
     }
 
 
-def mail_file_name(ticket: int, mail: int, item: MailAttachment) -> str:
+def mail_file_name(mail: int, item: MailAttachment) -> str:
     _stem, dot, extension = item.name.rpartition(".")
     extension = (
         "".join(char for char in extension if char.isascii() and char.isalnum())[:10] if dot else ""
     )
-    return f"tickets/{ticket}/mail-{mail}-{item.part}{'.' + extension if extension else ''}"
+    folder = f"tickets/mails-{mail // PER_FOLDER}"
+    return f"{folder}/mail-{mail}-{item.part}{'.' + extension if extension else ''}"
 
 
 def discard(stored: Iterable[str]) -> None:
@@ -66,25 +67,6 @@ def discard_after_commit(comment: Comment) -> None:
     """Deletes a comment's files once the transaction that deletes it has committed."""
     names = list(Attachment.objects.filter(comment=comment).values_list("file", flat=True))
     transaction.on_commit(lambda: discard(names), robust=True)
-
-
-def reserve_ticket_number() -> int:
-    """A ticket id that nothing else will get, so that files can be stored before the ticket
-    exists."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [Ticket._meta.db_table]
-            )
-            return int(cursor.fetchone()[0])
-        bump = "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = %s RETURNING seq"
-        cursor.execute(bump, [Ticket._meta.db_table])
-        if (row := cursor.fetchone()) is None:
-            cursor.execute(
-                "INSERT INTO sqlite_sequence (name, seq) VALUES (%s, 1)", [Ticket._meta.db_table]
-            )
-            return 1
-        return int(row[0])
 
 
 def orphans(before: datetime) -> Iterator[str]:

@@ -2,39 +2,26 @@
 
 from django.utils import timezone
 
-from helpdesk import actions, history
+from helpdesk import actions, facts, history
+from helpdesk.actions.common import by_number
 from helpdesk.intake import reports, senders, threads
 from helpdesk.intake.plan import SAME_BYTES, SIGNED_PATH, Plan
 from helpdesk.intake.understood import Understood
 from helpdesk.intake.write import write
-from helpdesk.models import OutboundMail, Ticket
+from helpdesk.models import OutboundMail
 from helpdesk.outbound import came_back, spending
 from inbound import proving
 from inbound.addresses import read_secret_mark
 from inbound.models import InboundMail
-from inbound.prepared import Prepared
 from inbound.reading.message import Kind
 
 State = InboundMail.State
 
 
-def lock(mail: Understood) -> None:
-    """Inside a transaction: no other worker decides about this thread, these bytes or this sender
-    meanwhile.
-
-    Two mails that share an id, or one's id and the other's reference, take at least one lock in
-    common.
-    """
-    ids = {mail.parsed.message_id, *threads.parent_ids(mail.parsed)}
-    actions.take_turns({*ids, mail.row.sha256, f"from {mail.sender.address}"})
-
-
-def apply(
-    mail: Understood, decided: Plan, stored: dict[int, str], number: int | None
-) -> dict[str, object]:
+def apply(mail: Understood, decided: Plan, stored: dict[int, str]) -> dict[str, object]:
     """Carries the plan out, inside the caller's transaction; the fields of the mail's outcome.
 
-    `stored` names the attachments' files by part, `number` is the ticket id reserved for them.
+    `stored` names the attachments' files by part.
     """
     if decided.do == "wait":
         raise ValueError("a plan to wait is not carried out")
@@ -69,14 +56,14 @@ def apply(
         fresh = came_back.bounced(outbound, mail.report, proven=proven)
         outcome |= {"state": State.DONE, "reason": "bounce" if fresh else "bounce, nothing new"}
     else:
-        comment = write(mail, decided, stored, number)
+        comment = write(mail, decided, stored)
         outcome |= {"state": State.DONE, "reason": decided.do, "ticket_number": comment.ticket_id}
     return outcome | {"finished_at": timezone.now(), "error": "", "waiting_for": ""}
 
 
 def _note_other_mailbox(mail: Understood, decided: Plan) -> None:
     """The same mail to several mailboxes is one ticket, which knows them all."""
-    if (ticket := Ticket.objects.filter(pk=decided.ticket or 0).first()) is not None:
+    if (ticket := by_number(decided.ticket or 0)) is not None:
         history.record(ticket, "also-at", None, mailbox=mail.row.mailbox.address)
 
 
@@ -84,7 +71,9 @@ def _spend_what_it_shows(mail: Understood) -> None:
     """Whoever reads this mail could use what it shows of ours: it is used up before. A report that
     a mail is late, or has arrived, shows nothing by itself: inbound.returned has seen to that."""
     reading = mail.reading
-    spending.spend_links(reading.links)
+    if reading.links:
+        spending.spend_links(reading.links)
+        facts.forget()
     is_late = mail.report is not None and mail.report.is_temporary
     marked = (
         []
@@ -95,9 +84,10 @@ def _spend_what_it_shows(mail: Understood) -> None:
     ids = threads.parent_ids(mail.parsed) + (
         [mail.report.original_message_id] if mail.report else []
     )
-    about += [pk for (pk,) in _secrets_among(ids)] if ids else []
+    about += [sent.pk for sent in threads.sent_under(ids) if sent.is_secret]
     if not marked and not about:
         return
+    facts.forget()
     for sent in OutboundMail.objects.filter(pk__in=[*marked, *about], is_secret=True):
         if sent.pk in marked or (
             mail.verdict.kind is Kind.BOUNCE and not is_late
@@ -105,13 +95,6 @@ def _spend_what_it_shows(mail: Understood) -> None:
             spending.spend(sent)
         else:
             spending.spend_code(sent.to_address, f"{reading.text}\n{reading.quoted_text}")
-
-
-_secrets_among = Prepared(
-    lambda ids: OutboundMail.objects.filter(message_id__in=ids, is_secret=True).values_list("pk")[
-        :20
-    ]
-)
 
 
 def _count_again(mail: Understood, decided: Plan) -> None:

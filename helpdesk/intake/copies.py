@@ -1,16 +1,18 @@
 """Mail that has been here before: our own, come back, and the same mail again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
+from helpdesk.facts import Several
 from helpdesk.intake.plan import ALSO, SAME_BYTES, WRITES, Plan
 from helpdesk.intake.understood import Understood
 from helpdesk.models import OutboundMail
 from inbound import glance
 from inbound.addresses import read_own_mark, read_token
 from inbound.models import InboundMail
-from inbound.prepared import Prepared
+from inbound.prepared import Prepared, padded
 from inbound.reading.message import Evidence
 from inbound.reading.ours import MARK_HEADER
 from inbound.reading.proof import Verdict as Proven
@@ -64,19 +66,22 @@ def duplicate(mail: Understood) -> Plan | None:
     row = mail.row
     if row.message_id:
         by = "Message-ID, From and body"
-        found = _same_message(row.pk, row.message_id, row.from_address, row.body_sha256)
+        found = _others(row, same_message(what_it_says(row)))
         found = [
             seen
             for seen in found
-            if _says_the_same(mail, seen[0]) and not _is_better_proven(mail, seen[0])
+            if _says_the_same(mail, seen.pk) and not _is_better_proven(mail, seen.pk)
         ]
     else:
         by = SAME_BYTES
-        found = _same_bytes(row.pk, row.sha256, row.received_at - SAME_BYTES_WITHIN)
+        since = row.received_at - SAME_BYTES_WITHIN
+        found = _others(
+            row, [seen for seen in same_bytes(row.sha256) if seen.at and seen.at > since]
+        )
     if not found:
         return None
     first, mailbox, ticket, address = next(
-        (seen for seen in found if seen[1] == row.mailbox_id), found[0]
+        (seen[:4] for seen in found if seen.mailbox == row.mailbox_id), found[0][:4]
     )
     seen: Evidence = {"duplicate_of": first, "by": by, "at": mailbox}
     if mailbox != row.mailbox_id:
@@ -113,25 +118,72 @@ def _tokens(row: InboundMail) -> set[object]:
     return {token for address in row.rcpt_to if (token := read_token(str(address))) is not None}
 
 
-def _others(pk: int) -> "QuerySet[InboundMail]":
+Said = tuple[str, str, str]  # Message-ID, From and body
+
+
+class Seen(NamedTuple):
+    """A mail that is in a ticket."""
+
+    pk: int
+    mailbox: int
+    ticket: int | None
+    address: str  # the mailbox's
+    at: datetime | None = None
+
+
+def note(row: InboundMail) -> None:
+    """That mail has just ended: another one of this set may be the same."""
+    if row.state == State.DONE and row.reason in _IN_A_TICKET:
+        seen = Seen(row.pk, row.mailbox_id, row.ticket_number, row.mailbox.address)
+        if same_message.is_known(said := what_it_says(row)):
+            same_message(said).append(seen)
+        if same_bytes.is_known(row.sha256):
+            same_bytes(row.sha256).append(seen._replace(at=row.received_at))
+
+
+def _others(row: InboundMail, seen: list[Seen]) -> list[Seen]:
+    return [found for found in sorted(seen, key=lambda one: one.pk) if found.pk != row.pk][:MOST]
+
+
+def what_it_says(row: InboundMail) -> Said:
+    return row.message_id, row.from_address, row.body_sha256
+
+
+def _same_message(wanted: list[Said]) -> dict[Said, list[Seen]]:
+    found: dict[Said, list[Seen]] = {}
+    for message_id, sender, body, *seen in _saying(*(padded(column) for column in zip(*wanted))):
+        found.setdefault((message_id, sender, body), []).append(Seen(*seen))
+    return found
+
+
+def _same_bytes(wanted: list[str]) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    for sha256, *seen in (
+        _in_tickets().filter(sha256__in=wanted).values_list("sha256", *_SEEN, "received_at")
+    ):
+        found.setdefault(sha256, []).append(Seen(*seen))
+    return found
+
+
+def _in_tickets() -> "QuerySet[InboundMail]":
     # Said by what it is not: SQLite would take the index of the states for what it is, and read all
     # that is done.
-    others = InboundMail.objects.exclude(pk=pk).exclude(
+    others = InboundMail.objects.exclude(
         state__in=[found for found in State.values if found != State.DONE]
     )
-    return others.filter(reason__in=[*WRITES, ALSO]).order_by("pk")
+    return others.filter(reason__in=_IN_A_TICKET).order_by("pk")
 
 
+MOST, MANY = 5, 2000
+_IN_A_TICKET = [*sorted(WRITES), ALSO]
+_SAID = ("message_id", "from_address", "body_sha256")
 _SEEN = ("pk", "mailbox", "ticket_number", "mailbox__address")
-_same_message = Prepared(
-    lambda pk, message_id, sender, body: (
-        _others(pk)
-        .filter(message_id=message_id, from_address=sender, body_sha256=body)
-        .values_list(*_SEEN)[:5]
+_saying = Prepared(
+    lambda ids, senders, bodies: (
+        _in_tickets()
+        .filter(message_id__in=ids, from_address__in=senders, body_sha256__in=bodies)
+        .values_list(*_SAID, *_SEEN)[:MANY]
     )
 )
-_same_bytes = Prepared(
-    lambda pk, sha256, since: (
-        _others(pk).filter(sha256=sha256, received_at__gt=since).values_list(*_SEEN)[:5]
-    )
-)
+same_message: Several[Said, Seen] = Several(_same_message)
+same_bytes: Several[str, Seen] = Several(_same_bytes)

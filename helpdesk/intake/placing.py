@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from helpdesk import participants, people
+from helpdesk.actions.common import by_number
 from helpdesk.intake import agents, senders, threads, unwanted
 from helpdesk.intake.archive import Answer
 from helpdesk.intake.plan import ARCHIVED, Plan
@@ -40,13 +41,13 @@ class _Judged:
 
 def _from(person: Person | None, mail: Understood) -> Plan:
     search = threads.locate(mail.parsed, mail.named, _before(mail))
-    tickets = Ticket.objects.in_bulk([candidate.ticket for candidate in search.candidates])
+    tickets = by_number.all(candidate.ticket for candidate in search.candidates)
     refused: list[Evidence] = []
     looked: Evidence = {"looked_at": search.looked_at, "candidates": refused}
     held: tuple[threads.Candidate, str] | None = None
     would_hold = ""
     for candidate in search.candidates:
-        if (ticket := tickets.get(candidate.ticket)) is None:
+        if (ticket := tickets[candidate.ticket]) is None:
             continue
         judged = _judge(mail, person, candidate, ticket)
         would_hold = would_hold or judged.would_hold
@@ -150,12 +151,8 @@ def _archived_answer(mail: Understood, answer: Answer) -> Plan | None:
             "by": answer.by,
         },
     }
-    there = set(
-        Ticket.objects.filter(pk__in=[found.ticket for found in search.candidates]).values_list(
-            "pk", flat=True
-        )
-    )
-    candidates = [found for found in search.candidates if found.ticket in there]
+    there = by_number.all(found.ticket for found in search.candidates)
+    candidates = [found for found in search.candidates if there[found.ticket] is not None]
     direct = [found for found in candidates if found.is_direct]
     public = [found for found in candidates if answer.is_for(found.ticket)] or (
         direct if answer.is_to_us else []

@@ -14,16 +14,18 @@ only when it is proven. Until the mailbox's date the policy only says what it wo
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
+from helpdesk import changes
+from helpdesk.facts import Fact, Several
+from helpdesk.intake import threads
 from helpdesk.intake.threads import Candidate
-from helpdesk.models import OutboundMail, Person, ProvenDay, TrustedWay
+from helpdesk.models import Person, ProvenDay, TrustedWay
 from inbound.addresses import Bounce, Reply, read_token
 from inbound.models import Mailbox
-from inbound.prepared import Prepared
+from inbound.prepared import Prepared, PreparedRows, padded
 from inbound.reading.proof import Proof, Verdict
 
 USUAL_DAYS, WITHIN = 3, timedelta(days=90)
@@ -118,22 +120,22 @@ def is_trusted(sender: Sender) -> bool:
     ways = [
         way for way in sender.proof.ways if sender.is_for_us or not way.startswith("signed by ")
     ]
-    return bool(ways) and bool(_trusted(sender.address, ways))
+    return bool(ways) and not trusted_ways(sender.address.lower()).isdisjoint(ways)
 
 
 def is_usually_proven(sender: Sender) -> bool:
     since = sender.at - WITHIN
-    return (
-        len(_proven(sender.address, since.date().isoformat(), sender.at.date().isoformat()))
-        >= USUAL_DAYS
-    )
+    # Not what came today: three mails in one go are no habit.
+    days = proven_days(sender.address.lower())
+    return sum(since.date() <= day < sender.at.date() for day in days) >= USUAL_DAYS
 
 
 def remember(sender: Sender) -> None:
     """A proven mail makes its day count. Call it in the transaction that ends the mail."""
     if sender.is_proven and 0 < len(sender.address) <= 254:
-        day = ProvenDay(address=sender.address, day=sender.at.date())
-        ProvenDay.objects.bulk_create([day], ignore_conflicts=True)
+        address, day = sender.address.lower(), sender.at.date()
+        if day not in proven_days(address):
+            changes.insert(ProvenDay(address=address, day=day), ignore_conflicts=True)
 
 
 def _only_they_know(candidate: Candidate, person: Person) -> bool:
@@ -142,18 +144,31 @@ def _only_they_know(candidate: Candidate, person: Person) -> bool:
         return candidate.person == person.pk
     if candidate.rule not in {"in-reply-to", "references"}:
         return False
-    known = Q(message_id=candidate.by) | Q(provider_message_id=candidate.by)
-    return OutboundMail.objects.filter(known, person=person).exists()
+    return any(sent.person == person.pk for sent in threads.sent_under([candidate.by]))
 
 
-_trusted = Prepared(
-    lambda address, ways: (
-        TrustedWay.objects.filter(address=address, way__in=ways).order_by().values_list("pk")[:1]
+def _trusted(addresses: list[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for address, way in _ways(padded(addresses)):
+        found.setdefault(address, set()).add(way)
+    return found
+
+
+def _proven(addresses: list[str]) -> dict[str, list[date]]:
+    found: dict[str, list[date]] = {}
+    for row in _days(padded(addresses)):
+        found.setdefault(row.address, []).append(row.day)
+    return found
+
+
+_ways = Prepared(
+    lambda addresses: (
+        TrustedWay.objects.filter(address__in=addresses).order_by().values_list("address", "way")
     )
 )
+_days = PreparedRows(lambda addresses: ProvenDay.objects.filter(address__in=addresses).order_by())
 
 
-def _proven(address: str, since: str, until: str) -> list[tuple[object, ...]]:
-    # Not what came today: three mails in one go are no habit.
-    days = ProvenDay.objects.filter(address=address, day__gte=since, day__lt=until).order_by()
-    return list(days.values_list("day")[:USUAL_DAYS])
+trusted_ways: Fact[str, set[str]] = Fact(_trusted, set)
+proven_days = Several(_proven)
+proven_days.grows(ProvenDay, lambda row: [row.address], lambda row: row.day)

@@ -3,11 +3,15 @@ subject."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
 
-from helpdesk.models import MessageRef, OutboundMail, Ticket
+from helpdesk.actions.common import by_number
+from helpdesk.facts import Several
+from helpdesk.models import MessageRef, OutboundMail
 from inbound.addresses import Bounce, Reply, read_token
 from inbound.models import InboundMail
-from inbound.prepared import Prepared
+from inbound.prepared import Prepared, padded
 from inbound.reading.message import ParsedMail
 
 MAX_IDS = 100  # References of a long thread; the newest count
@@ -62,13 +66,9 @@ def locate(parsed: ParsedMail, addresses: Iterable[str], before: int = LATEST) -
     ids = parent_ids(parsed)
     search = Search({"tokens": [f"#{t.ticket} for person {t.person}" for t in tokens], "ids": ids})
     found: dict[int, Candidate] = {}
-    existing = (
-        set(Ticket.objects.filter(pk__in={t.ticket for t in tokens}).values_list("pk", flat=True))
-        if tokens
-        else set()
-    )
+    existing = by_number.all(token.ticket for token in tokens)
     for token in tokens:
-        if token.ticket in existing:
+        if existing[token.ticket] is not None:
             found.setdefault(
                 token.ticket,
                 Candidate(token.ticket, "reply-token", f"person {token.person}", token.person),
@@ -83,11 +83,10 @@ def locate(parsed: ParsedMail, addresses: Iterable[str], before: int = LATEST) -
             )
     # One look for the mail's own id too: it may be the parent that its own reply overtook.
     asked = [*ids, parsed.message_id] if parsed.message_id else ids
-    # Those that we sent or received first: a newsletter's id may be mentioned a thousand times.
-    refs = [*_refs(asked, before), *_mentions(asked, before)] if asked else []
     place = {message_id: number for number, message_id in enumerate(asked)}
-    refs.sort(key=lambda ref: (ref[2] == MessageRef.Kind.REFERENCED, place.get(ref[0], len(asked))))
-    for message_id, ticket, kind in refs:
+    refs = [ref for found in led_to.all(asked).values() for ref in found if ref.id < before]
+    refs.sort(key=lambda ref: (ref.is_mention, place[ref.message_id], ref.order))
+    for message_id, ticket, kind, _ in refs:
         if message_id == parsed.message_id:
             if kind != MessageRef.Kind.REFERENCED:
                 continue  # another mail under the same id says nothing about this one
@@ -109,22 +108,63 @@ def returned_to(addresses: Iterable[str]) -> list[OutboundMail]:
     return list(OutboundMail.objects.filter(pk__in=pks).order_by("pk")) if pks else []
 
 
-_refs = Prepared(
-    lambda ids, before: (
-        MessageRef.objects.filter(message_id__in=ids, id__lt=before)
+class Ref(NamedTuple):
+    """That an id leads to a ticket, and why; `id` grows as they are made."""
+
+    message_id: str
+    ticket: int
+    kind: str
+    id: int
+
+    @property
+    def is_mention(self) -> bool:
+        return self.kind == MessageRef.Kind.REFERENCED
+
+    @property
+    def order(self) -> int:
+        """Of those that mention an id, the newest first."""
+        return -self.id if self.is_mention else self.id
+
+
+def _refs(ids: list[str]) -> dict[str, list[Ref]]:
+    found: dict[str, list[Ref]] = {}
+    rows = _of_ids(padded(ids))
+    if len(rows) == MANY:  # a newsletter's id may be mentioned a thousand times
+        rows = [
+            row for found_id in ids for row in (*_sent_or_received(found_id), *_mentions(found_id))
+        ]
+    for row in rows:
+        found.setdefault(row[0], []).append(Ref(*row))
+    return found
+
+
+MANY = 2000
+MOST = 500  # that an id leads to
+_SHOWN = ("message_id", "ticket_id", "kind", "id")
+_of_ids = Prepared(
+    lambda ids: MessageRef.objects.filter(message_id__in=ids).values_list(*_SHOWN)[:MANY]
+)
+_sent_or_received = Prepared(
+    lambda found_id: (
+        MessageRef.objects.filter(message_id=found_id)
         .exclude(kind=MessageRef.Kind.REFERENCED)
         .order_by("id")
-        .values_list("message_id", "ticket_id", "kind")[:500]
+        .values_list(*_SHOWN)[:MOST]
     )
 )
 _mentions = Prepared(
-    lambda ids, before: (
-        MessageRef.objects.filter(
-            message_id__in=ids, id__lt=before, kind=MessageRef.Kind.REFERENCED
-        )
+    lambda found_id: (
+        MessageRef.objects.filter(message_id=found_id, kind=MessageRef.Kind.REFERENCED)
         .order_by("-id")
-        .values_list("message_id", "ticket_id", "kind")[:500]
+        .values_list(*_SHOWN)[:MOST]
     )
+)
+led_to = Several(_refs)  # where a Message-ID leads to
+_later = count(LATEST - 2**40)  # what is made just now comes after all that is there
+led_to.grows(
+    MessageRef,
+    lambda row: [row.message_id],
+    lambda row: Ref(row.message_id, row.ticket_id, row.kind, next(_later)),
 )
 
 
@@ -161,18 +201,61 @@ def unprocessed_parent(parsed: ParsedMail, own: int) -> str:
     ids = parent_ids(parsed)
     if not ids:
         return ""
-    waiting = _waiting(ids, own)
-    return str(waiting[0][0]) if waiting else ""
+    waiting = [
+        (pk, message_id) for message_id, rows in unread.all(ids).items() for pk in rows if pk != own
+    ]
+    return min(waiting)[1] if waiting else ""
 
 
-_waiting = Prepared(
-    lambda ids, own: (
-        InboundMail.objects.filter(message_id__in=ids, state=InboundMail.State.RECEIVED)
-        .exclude(pk=own)
-        .order_by("pk")
-        .values_list("message_id")[:1]
+def _unread(ids: list[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for message_id, pk in _received(padded(ids)):
+        found.setdefault(message_id, []).append(pk)
+    return found
+
+
+_received = Prepared(
+    lambda ids: InboundMail.objects.filter(
+        message_id__in=ids, state=InboundMail.State.RECEIVED
+    ).values_list("message_id", "pk")[:MANY]
+)
+unread = Several(_unread)  # which mails under a Message-ID are stored and not yet processed
+
+
+def sent_under(ids: Iterable[str]) -> list["Sent"]:
+    """The mails of ours that have one of these ids, whether we or a provider gave it."""
+    return [sent for found in sent_as.all(ids).values() for sent in found]
+
+
+class Sent(NamedTuple):
+    """A mail of ours."""
+
+    pk: int
+    person: int | None
+    kind: str
+    is_secret: bool
+
+
+def _sent(ids: list[str]) -> dict[str, list[Sent]]:
+    found: dict[str, list[Sent]] = {}
+    for own, providers, *sent in (*_by_our_id(padded(ids)), *_by_a_providers(padded(ids))):
+        for message_id in {own, providers}:
+            found.setdefault(message_id, []).append(Sent(*sent))
+    return found
+
+
+_MAIL = ("message_id", "provider_message_id", "pk", "person", "kind", "is_secret")
+_by_our_id = Prepared(
+    lambda ids: OutboundMail.objects.filter(message_id__in=ids).order_by().values_list(*_MAIL)
+)
+_by_a_providers = Prepared(
+    lambda ids: (
+        OutboundMail.objects.filter(provider_message_id__in=ids)
+        .order_by()
+        .values_list(*_MAIL)[:MANY]
     )
 )
+sent_as = Several(_sent)
 
 
 def _tokens(addresses: Iterable[str]) -> list[Reply]:

@@ -95,11 +95,18 @@ class Understood:
         return [str(recipient) for recipient in self.row.rcpt_to]
 
 
-def read(row: InboundMail, raw: bytes, *, apart: bool = False, hurried: bool = False) -> Understood:
+def read(
+    row: InboundMail,
+    raw: bytes,
+    *,
+    ours: frozenset[str] | None = None,
+    apart: bool = False,
+    hurried: bool = False,
+) -> Understood:
     """What the mail says, read in a process of its own, and whether it is from whom it says, for
     which the DNS is asked. Raises the errors of `inbound.readers` and `inbound.proving`; needs no
-    database but for the list of our mailboxes."""
-    ours = _our_addresses()
+    database where it is told which mailboxes are `ours`."""
+    ours = our_addresses() if ours is None else ours
     rcpt_tos = tuple(str(recipient) for recipient in row.rcpt_to)
     envelope = Envelope(row.mail_from, rcpt_tos, row.client)
     try:
@@ -129,5 +136,5 @@ def _unread(row: InboundMail, raw: bytes, why: str) -> Reading:
 
 
 @kept_for_a_moment
-def _our_addresses() -> frozenset[str]:
+def our_addresses() -> frozenset[str]:
     return frozenset(Mailbox.objects.order_by().values_list("address", flat=True))

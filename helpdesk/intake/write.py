@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from helpdesk import actions, people
+from helpdesk import actions, changes, people
+from helpdesk.actions.common import by_number
 from helpdesk.intake import threads, write_agents
 from helpdesk.intake.archive import Answer
 from helpdesk.intake.content import content_of, is_machines, written_at
@@ -10,36 +11,33 @@ from helpdesk.intake.placing import is_doubtful
 from helpdesk.intake.plan import ARCHIVED, Plan
 from helpdesk.intake.understood import Understood
 from helpdesk.models import Comment, MessageRef, Ticket
-from inbound.prepared import Prepared
 from inbound.reading.message import Address, Kind
 from inbound.reading.proof import Verdict as Proven
 from inbound.reading.sender import FROM, is_ours
 
 
-def write(mail: Understood, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
+def write(mail: Understood, decided: Plan, stored: dict[int, str]) -> Comment:
     if decided.rule == "forwarded":
-        comment = write_agents.hands_on(mail, stored, number)
+        comment = write_agents.hands_on(mail, stored)
     elif mail.answer is not None and (decided.do != "open" or decided.rule == ARCHIVED):
-        comment = _archived(mail, mail.answer, decided, stored, number)
+        comment = _archived(mail, mail.answer, decided, stored)
     elif decided.do in {"answer", "note"}:
         comment = write_agents.says(mail, decided, stored)
     else:
-        comment = _customers(mail, decided, stored, number)
+        comment = _customers(mail, decided, stored)
     _remember_ids(mail, comment)
     return comment
 
 
-def _customers(
-    mail: Understood, decided: Plan, stored: dict[int, str], number: int | None
-) -> Comment:
+def _customers(mail: Understood, decided: Plan, stored: dict[int, str]) -> Comment:
     if decided.do == "open":
-        return _opens(mail, decided, stored, number)
+        return _opens(mail, decided, stored)
     written_by = _writer(mail)
     sender = actions.people_for({written_by.address: _known_as(mail, written_by)})[
         written_by.address
     ]
     content = content_of(mail, stored, is_automatic=is_machines(mail.verdict))
-    ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
+    ticket = _ticket(decided)
     if decided.do == "comment":
         return actions.customer_comment(
             ticket,
@@ -52,7 +50,7 @@ def _customers(
     return actions.hold(ticket, sender, content, reason=decided.reason)
 
 
-def _opens(mail: Understood, decided: Plan, stored: dict[int, str], number: int | None) -> Comment:
+def _opens(mail: Understood, decided: Plan, stored: dict[int, str]) -> Comment:
     written_by, copied, doubtful = _writer(mail), _copied(mail), is_doubtful(mail, None)
     asks_to_add = copied if doubtful or len(copied) > settings.MAX_PEOPLE_FROM_MAIL else []
     met = actions.people_for(
@@ -71,9 +69,8 @@ def _opens(mail: Understood, decided: Plan, stored: dict[int, str], number: int 
             via=Comment.Via.EMAIL,
             actor=sender,
             cc=[*met.values()],
-            number=number,
             at=written_at(mail),
-            follows=Ticket.objects.get(pk=decided.ticket) if decided.ticket else None,
+            follows=_ticket(decided) if decided.ticket else None,
             acknowledge=_may_be_answered(mail) and not doubtful,
             is_history=mail.row.is_history,
             address=written_by.address,
@@ -124,12 +121,11 @@ def _archived(
     answer: Answer,
     decided: Plan,
     stored: dict[int, str],
-    number: int | None,
 ) -> Comment:
     """What we wrote, in an archive: into its ticket, or into one of whom it was written to."""
     content = content_of(mail, stored, is_automatic=is_machines(mail.verdict))
     if decided.do != "open":
-        ticket = Ticket.objects.select_related("mailbox").get(pk=decided.ticket or 0)
+        ticket = _ticket(decided)
         return actions.archived_answer(ticket, answer.author, content, is_note=decided.do == "note")
     first, *others = answer.people
     are_too_many = len(others) > settings.MAX_PEOPLE_FROM_MAIL
@@ -146,7 +142,6 @@ def _archived(
             via=Comment.Via.EMAIL,
             actor=answer.author,
             cc=[*met.values()],
-            number=number,
             at=written_at(mail),
             is_history=True,
             is_answer=True,
@@ -159,31 +154,20 @@ def _archived(
 
 def _remember_ids(mail: Understood, comment: Comment) -> None:
     """The mail's id, and every id it refers to, lead to this ticket from now on."""
-    parsed = mail.parsed
-    ids = [(found, MessageRef.Kind.REFERENCED) for found in threads.parent_ids(parsed)]
-    known = (
-        {found for (found,) in _refs_of(comment.ticket_id, [found for found, _ in ids])}
-        if ids
-        else set()
-    )
-    rows = [
-        MessageRef(ticket_id=comment.ticket_id, message_id=found, kind=kind)
-        for found, kind in ids
-        if found not in known
+    ticket = comment.ticket_id
+    ids = [
+        (found, MessageRef.Kind.REFERENCED)
+        for found, refs in threads.led_to.all(threads.parent_ids(mail.parsed)).items()
+        if all(ref.ticket != ticket for ref in refs)
     ]
     if mail.row.message_id:
-        rows.append(
-            MessageRef(
-                ticket_id=comment.ticket_id,
-                message_id=mail.row.message_id,
-                kind=MessageRef.Kind.RECEIVED,
-            )
-        )
-    MessageRef.objects.bulk_create(rows)
-
-
-_refs_of = Prepared(
-    lambda ticket, ids: MessageRef.objects.filter(ticket=ticket, message_id__in=ids).values_list(
-        "message_id"
+        ids.append((mail.row.message_id, MessageRef.Kind.RECEIVED))
+    changes.insert_all(
+        [MessageRef(ticket_id=ticket, message_id=found, kind=kind) for found, kind in ids]
     )
-)
+
+
+def _ticket(decided: Plan) -> Ticket:
+    found = by_number(decided.ticket or 0)
+    assert found is not None  # decided in this transaction
+    return found

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpdesk import actions, people
+from helpdesk import actions, changes, people
 from helpdesk.actions import Content
 from helpdesk.intake import agents
 from helpdesk.intake.content import content_of
@@ -30,7 +30,7 @@ def says(mail: Understood, decided: Plan, stored: dict[int, str]) -> Comment:
     return actions.reply(ticket, content, actor=agent, via=Comment.Via.EMAIL)
 
 
-def hands_on(mail: Understood, stored: dict[int, str], number: int | None) -> Comment:
+def hands_on(mail: Understood, stored: dict[int, str]) -> Comment:
     """A ticket in the name of the customer whose mail an agent hands on. What the agent wrote above
     it is a note. Nobody is told that it arrived: they have not written to us, and the agent
     answers."""
@@ -53,7 +53,6 @@ def hands_on(mail: Understood, stored: dict[int, str], number: int | None) -> Co
             content=content,
             via=Comment.Via.EMAIL,
             actor=agent,
-            number=number,
             acknowledge=False,
             address=original.sender.address,
         )
@@ -61,7 +60,6 @@ def hands_on(mail: Understood, stored: dict[int, str], number: int | None) -> Co
     if original.note:
         actions.note(ticket, Content(text=original.note), actor=agent, via=Comment.Via.EMAIL)
     if original.message_id:
-        MessageRef.objects.create(
-            ticket=ticket, message_id=original.message_id[:500], kind=MessageRef.Kind.REFERENCED
-        )
+        found, kind = original.message_id[:500], MessageRef.Kind.REFERENCED
+        changes.insert(MessageRef(ticket=ticket, message_id=found, kind=kind))
     return comment

@@ -1,5 +1,7 @@
 """The ticket, and the Message-IDs by which later mail finds it."""
 
+from typing import Any
+
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -91,6 +93,8 @@ class Ticket(models.Model):
     )
     resolved_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    as_saved: list[Any]  # its fields as helpdesk.actions saw them last
 
     class Meta:
         indexes = [

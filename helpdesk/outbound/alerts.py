@@ -2,9 +2,10 @@
 sent by a task."""
 
 import logging
+from collections.abc import Sequence
 
-from django.db.models import Q
-
+from helpdesk import changes
+from helpdesk.config_cache import kept_for_a_moment
 from helpdesk.models import Alert, AlertChannel, Person, Team, Ticket
 from inbound import hosts
 from inbound.secrets import unsealed
@@ -16,12 +17,12 @@ class NotSent(Exception):
 
 
 def for_person(person: Person, kind: str, ticket: Ticket, title: str, body: str) -> None:
-    _queue(Q(person=person), kind, ticket, title, body)
+    _queue(_channels("person", person.pk), kind, ticket, title, body)
 
 
 def for_team(team: Team | None, kind: str, ticket: Ticket, title: str, body: str) -> None:
     if team is not None:
-        _queue(Q(team=team), kind, ticket, title, body)
+        _queue(_channels("team", team.pk), kind, ticket, title, body)
 
 
 def send(alert: Alert) -> None:
@@ -39,9 +40,21 @@ def send(alert: Alert) -> None:
                 raise NotSent(why or "the service did not take it")
 
 
-def _queue(owner: Q, kind: str, ticket: Ticket, title: str, body: str) -> None:
-    for channel in AlertChannel.objects.filter(owner, is_active=True):
-        alert = Alert.objects.create(
-            channel=channel, ticket=ticket, kind=kind, title=title[:300], body=body[:2000]
+def _queue(
+    channels: Sequence[AlertChannel], kind: str, ticket: Ticket, title: str, body: str
+) -> None:
+    for channel in channels:
+        alert = Alert(
+            pk=changes.number_for(Alert, ahead=1),
+            channel=channel,
+            ticket=ticket,
+            kind=kind,
+            title=title[:300],
+            body=body[:2000],
         )
-        ring("tasks.alerts.deliver", alert.pk)
+        ring("tasks.alerts.deliver", changes.insert(alert).pk)
+
+
+@kept_for_a_moment
+def _channels(owner: str, pk: int) -> list[AlertChannel]:
+    return list(AlertChannel.objects.filter(**{owner: pk}, is_active=True))

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from helpdesk import access
-from helpdesk.models import Participant, Person, Ticket
-from inbound.prepared import Prepared
+from helpdesk.models import Person, Ticket
+from helpdesk.participants import row_of
 
 SALT = "ticket link"
 
@@ -43,10 +43,10 @@ class Ended(Http404):
 
 def ticket_link(ticket: Ticket, person: Person) -> str:
     """Empty for somebody who does not take part: it would open nothing."""
-    rounds = _rounds(ticket.pk, person.pk)
-    if not rounds:
+    row = row_of((ticket.pk, person.pk))
+    if row is None:
         return ""
-    token = signing.dumps([ticket.pk, person.pk, rounds[0][0], _stamp(person)], salt=SALT)
+    token = signing.dumps([ticket.pk, person.pk, row.link_round, _stamp(person)], salt=SALT)
     return settings.PUBLIC_URL + reverse("portal:link", args=[token])
 
 
@@ -66,7 +66,8 @@ def read_link(token: str) -> Link:
     except (signing.BadSignature, ValueError):
         raise Ended(None) from None
     reader = Person.objects.filter(pk=person, is_active=True, role=Person.Role.USER).first()
-    if reader is None or timezone.now() >= until or _rounds(ticket, person) != [(made_in,)]:
+    row = row_of((ticket, person))
+    if reader is None or timezone.now() >= until or row is None or row.link_round != made_in:
         raise Ended(ticket)
     if not constant_time_compare(stamp, _stamp(reader)):
         raise Ended(ticket)
@@ -74,13 +75,6 @@ def read_link(token: str) -> Link:
         return Link(access.ticket(reader, ticket), reader, until)
     except Http404:
         raise Ended(ticket) from None
-
-
-_rounds = Prepared(
-    lambda ticket, person: Participant.objects.filter(ticket=ticket, person=person).values_list(
-        "link_round"
-    )
-)
 
 
 def _stamp(person: Person) -> str:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from helpdesk import changes
 from helpdesk.models import Comment, MessageRef, OutboundMail, Person, Ticket
 from helpdesk.models.mail_kinds import KINDS, MailKind, To
 from helpdesk.models.mailing import identity_of
@@ -152,11 +153,12 @@ def _without_the_guests_words(
 def save(mail: OutboundMail, task: str) -> OutboundMail:
     """Writes the row, and the id under which an answer to it finds its ticket; rings for `task`,
     where there is one."""
-    mail.save(force_insert=True)
+    mail.pk = changes.number_for(OutboundMail)
+    mail.due_at = mail.next_attempt_at
+    changes.insert(mail)
     if mail.ticket_id is not None:
-        MessageRef.objects.create(
-            ticket_id=mail.ticket_id, message_id=mail.message_id, kind=MessageRef.Kind.SENT
-        )
+        sent = MessageRef.Kind.SENT
+        changes.insert(MessageRef(ticket_id=mail.ticket_id, message_id=mail.message_id, kind=sent))
     # Rung for a row that is not sent, too: who asked can't tell by the time it took.
     if task:
         ring(task, mail.pk)

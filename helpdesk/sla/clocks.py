@@ -11,9 +11,12 @@
 
 from datetime import datetime
 
+from helpdesk import changes
+from helpdesk.facts import Several
 from helpdesk.models import SLAClock, Ticket
 from helpdesk.sla import policies, stretches
 from helpdesk.sla.due_times import work_out, write
+from inbound.prepared import PreparedRows, padded
 
 Target = SLAClock.Target
 RUNS_IN = (Ticket.Status.OPEN, Ticket.Status.ASSIGNED)
@@ -21,14 +24,16 @@ RUNS_IN = (Ticket.Status.OPEN, Ticket.Status.ASSIGNED)
 
 def begin(ticket: Ticket) -> None:
     """A new ticket, which has its clocks from when it was received."""
+    clocks_of.put(ticket.pk, [])
     known = policies.active()
     if not known:
         return
+    running = stretches.write([(ticket.created_at, None)])
     clocks = [
-        SLAClock(ticket=ticket, target=target, periods=stretches.write([(ticket.created_at, None)]))
+        SLAClock(pk=changes.number_for(SLAClock), ticket=ticket, target=target, periods=running)
         for target in (Target.FIRST_RESPONSE, Target.RESOLUTION)
     ]
-    SLAClock.objects.bulk_create(clocks)
+    changes.insert_all(clocks)
     work_out(ticket, clocks, known)
 
 
@@ -39,13 +44,15 @@ def customer_wrote(ticket: Ticket, at: datetime) -> None:
     first = clocks.get(Target.FIRST_RESPONSE)
     if first is None or first.met_at is None:
         return
-    upcoming = clocks.get(Target.NEXT_RESPONSE) or SLAClock(
-        ticket=ticket, target=Target.NEXT_RESPONSE
-    )
-    if upcoming.pk is None or upcoming.met_at is not None:
-        upcoming.periods, upcoming.met_at = stretches.write([(at, None)]), None
-        upcoming.save()
-        clocks[Target.NEXT_RESPONSE] = upcoming
+    running = stretches.write([(at, None)])
+    upcoming = clocks.get(Target.NEXT_RESPONSE)
+    if upcoming is None:
+        target = Target.NEXT_RESPONSE
+        clocks[target] = changes.insert(
+            SLAClock(pk=changes.number_for(SLAClock), ticket=ticket, target=target, periods=running)
+        )
+    elif upcoming.met_at is not None:
+        changes.update(upcoming, periods=running, met_at=None)
     work_out(ticket, list(clocks.values()))
 
 
@@ -54,14 +61,10 @@ def answered(ticket: Ticket, at: datetime) -> None:
     clocks = _clocks(ticket)
     for target in (Target.FIRST_RESPONSE, Target.NEXT_RESPONSE):
         if (found := clocks.get(target)) and found.met_at is None:
-            found.met_at, found.periods = (
-                at,
-                stretches.write(stretches.stopped(stretches.read(found.periods), at)),
-            )
-            found.save()
+            stopped = stretches.write(stretches.stopped(stretches.read(found.periods), at))
+            changes.update(found, met_at=at, periods=stopped)
     if ticket.first_responded_at is None:
-        ticket.first_responded_at = at
-        Ticket.objects.filter(pk=ticket.pk).update(first_responded_at=at)
+        changes.update(ticket, first_responded_at=at)
     if clocks:
         work_out(ticket, list(clocks.values()))
 
@@ -73,14 +76,10 @@ def unanswered(ticket: Ticket, at: datetime) -> None:
     for found in clocks.values():
         if found.met_at == at and found.target != Target.RESOLUTION:
             periods = stretches.read(found.periods)
-            found.met_at, found.periods = (
-                None,
-                stretches.write([*periods[:-1], (periods[-1][0], None)]),
-            )
-            found.save()
+            running = stretches.write([*periods[:-1], (periods[-1][0], None)])
+            changes.update(found, met_at=None, periods=running)
     if ticket.first_responded_at == at:
-        ticket.first_responded_at = None
-        Ticket.objects.filter(pk=ticket.pk).update(first_responded_at=None)
+        changes.update(ticket, first_responded_at=None)
     if clocks:
         work_out(ticket, list(clocks.values()))
 
@@ -101,7 +100,7 @@ def moved(ticket: Ticket, at: datetime) -> None:
         else:
             found.periods = stretches.write(stretches.stopped(periods, at))
         if (found.periods, found.met_at) != before:
-            found.save()
+            changes.update(found, periods=found.periods, met_at=found.met_at)
     work_out(ticket, list(clocks.values()))
 
 
@@ -114,6 +113,7 @@ def reconsidered(ticket: Ticket) -> None:
 def ended(ticket: Ticket) -> None:
     """Spam: there is nothing that anybody owes."""
     ticket.clocks.all().delete()
+    clocks_of.put(ticket.pk, [])
     write(
         ticket,
         sla_policy=None,
@@ -127,4 +127,18 @@ def ended(ticket: Ticket) -> None:
 
 
 def _clocks(ticket: Ticket) -> dict[str, SLAClock]:
-    return {found.target: found for found in SLAClock.objects.filter(ticket=ticket)}
+    return {found.target: found for found in clocks_of(ticket.pk)}
+
+
+def _read(tickets: list[int]) -> dict[int, list[SLAClock]]:
+    found: dict[int, list[SLAClock]] = {}
+    for clock in _rows(padded(tickets)):
+        found.setdefault(clock.ticket_id, []).append(clock)
+    return found
+
+
+_rows = PreparedRows(lambda tickets: SLAClock.objects.filter(ticket__in=tickets).order_by("pk"))
+
+
+clocks_of = Several(_read)  # by the ticket's number
+clocks_of.grows(SLAClock, lambda clock: [clock.ticket_id], lambda clock: clock)

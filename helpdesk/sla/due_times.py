@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from helpdesk import changes
 from helpdesk.models import SLAAlert, SLAClock, SLAPolicy, SLAStep, Ticket
 from helpdesk.sla import policies, stretches
 from helpdesk.sla.policies import hours_of
@@ -50,8 +51,7 @@ def work_out(ticket: Ticket, clocks: list[SLAClock], known: list[SLAPolicy] | No
                 hours_of(policy.calendar), _as_if_running(found), timedelta(minutes=minutes)
             )
         if (found.minutes, found.due_at) != (minutes, due):
-            found.minutes, found.due_at = minutes, due
-            SLAClock.objects.filter(pk=found.pk).update(minutes=minutes, due_at=due)
+            changes.update(found, minutes=minutes, due_at=due)
         fields[DUE_FIELD[Target(found.target)]] = due
         if due is None:
             continue
@@ -110,7 +110,4 @@ def _told(ticket: Ticket) -> set[tuple[str, str, datetime]]:
 def write(ticket: Ticket, **fields: object) -> None:
     """Beside the version: due times follow from changes and are none themselves."""
     changed = {name: value for name, value in fields.items() if getattr(ticket, name) != value}
-    for name, value in changed.items():
-        setattr(ticket, name, value)
-    if changed:
-        Ticket.objects.filter(pk=ticket.pk).update(**changed)
+    changes.update(ticket, **changed)

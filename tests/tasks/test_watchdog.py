@@ -53,7 +53,7 @@ def test_a_row_that_is_held_past_its_lease_is_named_until_a_while_after_it_is_do
 
 
 def test_rows_that_ended_their_workers_again_and_again_are_named(client) -> None:
-    inbound, outbound = arrive(eml("x", message_id="a@x")), receive(eml("y", message_id="b@x"))
+    outbound, inbound = receive(eml("y", message_id="b@x")), arrive(eml("x", message_id="a@x"))
     sent = OutboundMail.objects.get(ticket=outbound.ticket_number)
     assert client.get("/api/health/").json()["stuck"] == 0
     InboundMail.objects.filter(pk=inbound.pk).update(attempts=3)

@@ -101,7 +101,4 @@ def _readers(ticket: Ticket, comment: Comment, bcc: Collection[Person]) -> list[
 
 def _requester(ticket: Ticket) -> Reader:
     """Where they wrote from last."""
-    row = next(
-        (row for row in participants.readers(ticket) if row.person_id == ticket.requester_id), None
-    )
-    return Reader(row.reply_to if row else ticket.requester.email, ticket.requester)
+    return Reader(participants.reply_to(ticket, ticket.requester), ticket.requester)
