@@ -62,6 +62,11 @@ def _arguments() -> argparse.Namespace:
     arguments.add_argument(
         "--postgres", default=os.environ.get("BENCH_POSTGRES", POSTGRES), metavar="URL"
     )
+    arguments.add_argument(
+        "--postfix",
+        action=argparse.BooleanOptionalAction,
+        help="accept: beside a private Postfix; unless told, where one is installed",
+    )
     arguments.add_argument("--folder", help="where temporary files go: the disk that is measured")
     arguments.add_argument(
         "--profile", action="store_true", help="instead: where the pipeline's time goes"
@@ -79,9 +84,9 @@ def _machine(folder: str | None) -> Row:
 
 
 def _accept(given: argparse.Namespace, database: str) -> Iterator[Row]:
-    rounds, seconds = (2, 0.7) if given.quick else (4, 2.0)
+    rounds, mails = (3, 1000) if given.quick else (5, 3000)
     with site(database, given.postgres, given.folder) as own:
-        yield from accept.measure(own, rounds=rounds, seconds=seconds)
+        yield from accept.measure(own, rounds=rounds, mails=mails, with_postfix=given.postfix)
 
 
 def _pipeline(given: argparse.Namespace, database: str) -> Iterator[Row]:
@@ -120,9 +125,14 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("connections", "connections", "d"),
         ("ours/s", "ours", ",.0f"),
         ("stock/s", "stock", ",.0f"),
-        ("ours:stock", "ratio", ".2f"),
+        ("ours:stock", "ratio_stock", ".2f"),
+        ("Postfix/s", "postfix", ",.0f"),
+        ("ours:Postfix", "ratio_postfix", ".2f"),
         ("our CPU ms", "ours_cpu_ms", ".2f"),
-        ("stock CPU ms", "stock_cpu_ms", ".2f"),
+        ("stock's", "stock_cpu_ms", ".2f"),
+        ("Postfix's", "postfix_cpu_ms", ".2f"),
+        ("client's", "client_cpu_ms", ".2f"),
+        ("load", "load", ".1f"),
     ],
     "pipeline": [
         ("database", "database", "s"),
@@ -171,7 +181,8 @@ def _head(part: str) -> None:
 
 def _line(part: str, row: Row) -> None:
     cells = [
-        f"{format(row[key], shown):>{_width(heading)}}" for heading, key, shown in _COLUMNS[part]
+        f"{format(row[key], shown) if key in row else '-':>{_width(heading)}}"
+        for heading, key, shown in _COLUMNS[part]
     ]
     print("  " + "  ".join(cells), flush=True)
 

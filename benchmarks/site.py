@@ -137,6 +137,21 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def family_seconds(pid: int) -> float:
+    """The same with all its children's that live."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(") ")[2].split()[1])
+        except OSError:
+            continue  # it has ended meanwhile
+        parents.setdefault(parent, []).append(int(stat.parent.name))
+    family = [pid]
+    for one in family:
+        family += parents.get(one, [])
+    return sum(map(cpu_seconds, family))
+
+
 def fsyncs_per_second(folder: str | None, *, seconds: float = 1.0) -> float:
     """How fast the disk makes 4 KB durable: the limit of every accept that is alone."""
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:

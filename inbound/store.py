@@ -7,7 +7,7 @@ helpdesk.intake, later, with evidence. A mail that cannot be parsed is stored al
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,12 +21,16 @@ from inbound.reading import headers
 from inbound.reading.message import Envelope
 from inbound.recipients import mailbox_among, mailboxes
 from inbound.returned import without_secrets
+from inbound.rows import insert_values
 from tasks.ring import ring
 
 # Faults of ours: the caller answers 451, 503 or exit 75, and the sender tries again.
 TEMPORARY = (DatabaseError, InterfaceError, OSError)
 
 TOO_LARGE = "too large"  # InboundMail.reason of what was refused
+
+
+Row = dict[str, Any]  # columns' attributes and values
 
 
 class UnknownRecipient(Exception):
@@ -66,19 +70,27 @@ def accept(raw: bytes, envelope: Envelope, transport: str, *, key: str | None = 
 
 def accept_many(arrivals: Sequence[Arrival]) -> list[list[int]]:
     """`accept` for a group in one transaction: all of them are stored, or none."""
+    # Not in it: on SQLite nobody else writes meanwhile.
+    looked_at = [_look_at(arrival) for arrival in arrivals]
     with transaction.atomic():
         ours = mailboxes(to for arrival in arrivals for to in arrival.envelope.rcpt_tos)
         seen = _seen([arrival.key for arrival in arrivals if arrival.key])
-        new = [[] if arrival.key in seen else _rows(arrival, ours) for arrival in arrivals]
-        # Two statements for the whole group; each row's bytes are shared by its mailboxes.
-        RawMail.objects.bulk_create([rows[0].raw for rows in new if rows and rows[0].raw])
-        InboundMail.objects.bulk_create([row for rows in new for row in rows])
-        for row in (row for rows in new for row in rows):
-            ring(task_for(row.size), row.pk)
-    return [
-        [row.pk for row in rows] or seen[arrival.key or ""]
-        for arrival, rows in zip(arrivals, new, strict=True)
+        new = [one for one in looked_at if one.arrival.key not in seen]
+        stored = iter(_store(new, [_rows(one, ours) for one in new]))
+    return [seen.get(arrival.key or "") or next(stored) for arrival in arrivals]
+
+
+def _store(new: Sequence["_Looked"], rows: Sequence[list[Row]]) -> Iterator[list[int]]:
+    """The ids of each one's rows, which share its bytes."""
+    raw_ids = insert_values(RawMail, [{"data": one.raw} for one in new])
+    whole = [
+        row | {"raw_id": raw_id} for raw_id, its in zip(raw_ids, rows, strict=True) for row in its
     ]
+    ids = insert_values(InboundMail, whole)
+    for pk, row in zip(ids, whole, strict=True):
+        ring(task_for(row["size"]), pk)
+    left = iter(ids)
+    return ([next(left) for _ in its] for its in rows)
 
 
 def _seen(keys: list[str]) -> dict[str, list[int]]:
@@ -96,8 +108,9 @@ def refuse(head: bytes, envelope: Envelope, transport: str, *, size: int, why: s
     look, and a ticket can be made of it. One that is refused again is no other. Its key stays free,
     for the mail may come once it is let in."""
     end = re.search(rb"\r?\n\r?\n", head)
-    arrival = Arrival(head[: end.end() if end else HEAD], envelope, transport)
-    row, *_ = _rows(arrival, mailboxes(envelope.rcpt_tos))
+    looked = _look_at(Arrival(head[: end.end() if end else HEAD], envelope, transport))
+    columns, *_ = _rows(looked, mailboxes(envelope.rcpt_tos))
+    row = InboundMail(**columns, raw=RawMail(data=looked.raw))
     row.size, row.error, row.finished_at = size, why, timezone.now()
     row.state, row.reason = InboundMail.State.QUARANTINED, TOO_LARGE
     row.to_look_at = InboundMail.Look.UNPLACED
@@ -124,18 +137,17 @@ def is_its_own(error: Exception) -> bool:
     return not isinstance(error, UnknownRecipient | OSError | MemoryError | ImportError)
 
 
-def _rows(arrival: Arrival, ours: dict[str, Mailbox]) -> list[InboundMail]:
-    """A row for each mailbox that it is for, not saved; the first one alone has its key. Raises
+def _rows(looked: "_Looked", ours: dict[str, Mailbox]) -> list[Row]:
+    """A row for each mailbox that it is for; the first one alone has its key. Raises
     UnknownRecipient and RecipientsChanged."""
-    recipients = _by_mailbox(arrival.envelope.rcpt_tos, ours)
-    shared = _shared(arrival)
+    recipients = _by_mailbox(looked.arrival.envelope.rcpt_tos, ours)
     return [
-        InboundMail(
-            **shared,
-            mailbox_id=mailbox_id,
-            transport_key=arrival.key if number == 0 else None,
-            rcpt_to=[headers.one_line(rcpt)[:400] for rcpt in rcpts],
-        )
+        looked.columns
+        | {
+            "mailbox_id": mailbox_id,
+            "transport_key": looked.arrival.key if number == 0 else None,
+            "rcpt_to": [headers.one_line(rcpt)[:400] for rcpt in rcpts],
+        }
         for number, (mailbox_id, rcpts) in enumerate(recipients.items())
     ]
 
@@ -152,14 +164,22 @@ def _by_mailbox(rcpt_tos: Sequence[str], ours: dict[str, Mailbox]) -> dict[int, 
     return found
 
 
-def _shared(arrival: Arrival) -> dict[str, Any]:
-    """What all rows of an arrival have in common."""
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """An arrival that was looked at: the bytes that are kept, and what all its rows have in
+    common."""
+
+    arrival: Arrival
+    raw: bytes
+    columns: Row
+
+
+def _look_at(arrival: Arrival) -> _Looked:
     envelope = arrival.envelope
     sender = _envelope_sender(envelope.mail_from)
     kept = without_secrets(arrival.raw, envelope.rcpt_tos, sender)
     said = envelope.results
-    return asdict(glance_at(kept.raw)) | {
-        "raw": RawMail(data=kept.raw),
+    columns = asdict(glance_at(kept.raw)) | {
         "size": len(kept.raw),
         "withheld": kept.secret,
         "transport": arrival.transport,
@@ -168,6 +188,7 @@ def _shared(arrival: Arrival) -> dict[str, Any]:
         "client": headers.one_line(envelope.client)[:100],
         "results": None if said is None else [asdict(result) for result in said],
     }
+    return _Looked(arrival, kept.raw, columns)
 
 
 def _envelope_sender(given: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """Whom a connection and its messages count for. Who is trusted counts for nobody."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -15,8 +16,9 @@ class Clients:
         self._trusted = [
             ipaddress.ip_network(network, strict=False) for network in settings.SMTP_TRUSTED
         ]
+        self.of = lru_cache(4096)(self._of)
 
-    def of(self, host: str) -> str:
+    def _of(self, host: str) -> str:
         """The address, or of IPv6 its /64, which is one customer's (RFC 6177); "" for who is
         trusted."""
         try:

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from aiosmtpd.smtp import Envelope, Session
@@ -10,7 +11,8 @@ from aiosmtpd.smtp import Envelope, Session
 from inbound import store
 from inbound.reading.message import Envelope as MailEnvelope
 from inbound.transports.smtp.clients import Clients
-from inbound.transports.smtp.protocol import TEMPORARY_FAULT, Protocol
+from inbound.transports.smtp.connection import TEMPORARY_FAULT, MustWait
+from inbound.transports.smtp.protocol import Protocol
 from inbound.transports.smtp.rates import Rates
 from inbound.transports.smtp.recipients import Recipients
 from inbound.transports.smtp.writer import Writer
@@ -76,7 +78,8 @@ class Handler:
         session.host_name = hostname
         # Nobody signs in here: this listener takes mail for its own mailboxes only.
         kept = [line for line in responses if not line.startswith("250-AUTH")]
-        return [*kept[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", kept[-1]]
+        lines = [*kept[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", kept[-1]]
+        return ["\r\n".join(lines)]  # in one packet
 
     async def handle_MAIL(
         self,
@@ -106,15 +109,19 @@ class Handler:
             return "452 4.5.3 Too many recipients"
         if not _printable(address):
             return "553 5.1.3 That is no address"
+        known = self._recipients.knows(address)
+        if known is None:
+            raise MustWait(self._ask(server, envelope, address))
+        return _answer_to_rcpt(envelope, address, known=known)
+
+    async def _ask(self, server: Protocol, envelope: Envelope, address: str) -> None:
         try:
-            known = await self._recipients.knows(address)
+            known = await self._recipients.ask(address)
         except store.TEMPORARY as error:
             log.error("cannot look up a recipient: %s", type(error).__name__)
-            return TEMPORARY_FAULT
-        if not known:
-            return "550 5.1.1 No such mailbox here"
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 OK"
+            server.say(TEMPORARY_FAULT)
+        else:
+            server.say(_answer_to_rcpt(envelope, address, known=known))
 
     async def handle_DATA(self, server: Protocol, session: Session, envelope: Envelope) -> str:
         sender = "" if envelope.mail_from in {"<>", None} else str(envelope.mail_from)
@@ -138,6 +145,13 @@ class Handler:
         return answer
 
 
+def _answer_to_rcpt(envelope: Envelope, address: str, *, known: bool) -> str:
+    if not known:
+        return "550 5.1.1 No such mailbox here"
+    envelope.rcpt_tos.append(address)
+    return "250 2.1.5 OK"
+
+
 def _printable(address: str) -> bool:
     return (
         bool(address)
@@ -156,7 +170,11 @@ def _client(session: Session) -> str:
 
 def _host(session: Session) -> str:
     peer: Any = session.peer
-    host = str(peer[0]) if isinstance(peer, tuple) and peer else "local"
+    return _address(str(peer[0])) if isinstance(peer, tuple) and peer else "local"
+
+
+@lru_cache(4096)
+def _address(host: str) -> str:
     try:
         found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -13,6 +14,12 @@ from inbound.transports.smtp.flight import Flight
 from inbound.transports.smtp.handler import Handler
 from inbound.transports.smtp.protocol import LmtpProtocol, Protocol
 from inbound.transports.smtp.writer import Writer
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
+    from uvloop import new_event_loop
+except ImportError:  # it is not made for Windows
+    new_event_loop = asyncio.new_event_loop
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +61,8 @@ class Listener:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self._serve())
         except BaseException as error:  # handed to whoever started us
             self._failed = error
             if self._ready.is_set():
@@ -80,20 +88,16 @@ class Listener:
             )
             self.handlers.append(handler)
 
-            def connect(
-                handler: Handler = handler, protocol: type[Protocol] = protocol
-            ) -> Protocol:
-                return protocol(
-                    handler,
-                    flight=flight,
-                    max_bytes=settings.MAX_MAIL_BYTES,
-                    loop=self._loop,
-                    tls=tls,
-                    idle_seconds=settings.SMTP_IDLE_SECONDS,
-                    hostname=settings.SMTP_HOSTNAME,
-                )
-
-            server = await self._loop.create_server(connect, *address, backlog=512)
+            first = protocol(
+                handler,
+                flight=flight,
+                max_bytes=settings.MAX_MAIL_BYTES,
+                loop=self._loop,
+                tls=tls,
+                idle_seconds=settings.SMTP_IDLE_SECONDS,
+                hostname=settings.SMTP_HOSTNAME,
+            )
+            server = await self._loop.create_server(first.another, *address, backlog=512)
             servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -112,8 +116,8 @@ async def _goodbye(handlers: list[Handler]) -> None:
             if connection.envelope is not None and connection.envelope.rcpt_tos:
                 busy = True
             elif connection.transport is not None:
-                connection.transport.write(b"421 4.3.2 Shutting down\r\n")
-                connection.transport.close()
+                connection.say("421 4.3.2 Shutting down")
+                connection.wire.close()
         if not busy:
             break
         await asyncio.sleep(0.05)

@@ -1,36 +1,23 @@
-"""aiosmtpd's SMTP and LMTP with a DATA phase of our own.
+"""SMTP and LMTP as we speak them: aiosmtpd's, but for what mail in the world needs otherwise.
 
-The stock one reads line by line, answers 500 for ever to a line over 1,001 bytes (real mail has
-them), and answers any surprise with a permanent 500 and the exception's text. This one reads in
-large chunks, takes lines of any length, ends a message at CRLF.CRLF and at nothing else (RFC 5321
-4.1.1.4; a bare LF is content, so no second message can be smuggled in), and answers surprises 451.
+aiosmtpd answers 500 for ever to a line over 1,001 bytes, and any surprise with a permanent 500 and
+the exception's text. Here lines have any length, and surprises are answered 451.
 """
 
 import asyncio
-import logging
 import ssl
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, syntax
+from aiosmtpd.smtp import TLSSetupException, syntax
 
+from inbound.transports.smtp.connection import Connection
 from inbound.transports.smtp.flight import Flight, Taken
+from inbound.transports.smtp.message import Busy, Message, TooMuch
 
-log = logging.getLogger(__name__)
-
-END = b"\r\n.\r\n"
-CHUNK = 1 << 18
-TEMPORARY_FAULT = "451 4.3.0 Temporary fault here, please try again later"
+TOO_BUSY = "451 4.3.2 Too busy, please try again later"
 
 
-class TooMuch(Exception):
-    """The message is over the limit; its end has been read and thrown away."""
-
-
-class Busy(Exception):
-    """We hold as many unstored bytes as we may; the message has been read and thrown away."""
-
-
-class Protocol(SMTP):
+class Protocol(Connection):
     """One SMTP connection."""
 
     def __init__(
@@ -59,38 +46,25 @@ class Protocol(SMTP):
         self.max_bytes = max_bytes
         self.flight = flight
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.event_handler.connected(self)
+    def _begin(self) -> None:
+        super()._begin()
+        self._taken: Taken | None = None  # by the message that comes in
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.event_handler.disconnected(self)
+        self._release()
         super().connection_lost(error)
+
+    def _release(self) -> None:
+        if self._taken is not None:
+            self._taken.release()
+            self._taken = None
 
     def refuse(self, words: str) -> None:
         """Says so and hangs up at once, whether or not the client reads it."""
-        transport = self.transport
-        if not isinstance(transport, asyncio.Transport):
-            return
-        transport.write(words.encode() + b"\r\n")
-        transport.close()
-        if transport.get_write_buffer_size():
-            transport.abort()  # close() alone would wait until it is read
-
-    def _timeout_cb(self) -> None:
-        """Nothing came for too long. aiosmtpd's own close() waits for ever for a client that reads
-        nothing, and a TLS handshake that hangs never ends: neither would be counted off."""
-        if self._handler_coroutine is not None:
-            self._handler_coroutine.cancel()
-        for transport in (self.transport, self._original_transport):
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
-        self.event_handler.disconnected(self)
-
-    async def handle_exception(self, error: Exception) -> str:
-        """Our fault, so a temporary answer; and nothing of ours in its text."""
-        log.error("SMTP session with %r", self.session and self.session.peer, exc_info=error)
-        return TEMPORARY_FAULT
+        self.say(words)
+        self.wire.close()
+        if self.wire.get_write_buffer_size():
+            self.wire.abort()  # close() alone would wait until it is read
 
     @syntax("DATA")
     async def smtp_DATA(self, arg: str) -> None:
@@ -98,75 +72,58 @@ class Protocol(SMTP):
             return
         assert self.envelope is not None
         if not self.envelope.rcpt_tos:
-            await self.push("503 5.5.1 Error: need RCPT command")
-            return
-        if arg:
-            await self.push("501 5.5.4 Syntax: DATA")
-            return
+            self.say("503 5.5.1 Error: need RCPT command")
+        elif arg:
+            self.say("501 5.5.4 Syntax: DATA")
+        elif self.flight.held >= self.flight.limit:
+            self.say(TOO_BUSY)
+        else:
+            self.say("354 End data with <CR><LF>.<CR><LF>")
+            self._taken = Taken(self.flight)
+            self.message = Message(self._taken, self.max_bytes)
+
+    async def take_in(self, message: Message) -> None:
         answers = self.answers_to_data()
-        if self.flight.held >= self.flight.limit:
-            await self.push("451 4.3.2 Too busy, please try again later")
-            return
-        await self.push("354 End data with <CR><LF>.<CR><LF>")
-        taken = Taken(self.flight)
         try:
-            try:
-                content = await self._read_message(taken)
-            except TooMuch:
-                status = f"552 5.3.4 Message is larger than {self.max_bytes} bytes"
-            except Busy:
-                status = "451 4.3.2 Too busy, please try again later"
-            else:
-                self.envelope.content = self.envelope.original_content = content
-                try:
-                    status = await self.event_handler.handle_DATA(self, self.session, self.envelope)
-                except Exception as error:
-                    status = await self.handle_exception(error)
+            status = await self._stored(message)
         finally:
-            taken.release()
+            self._release()
             self._set_post_data_state()
-        await self.push("\r\n".join([status] * answers))
+        self.say("\r\n".join([status] * answers))
+
+    async def _stored(self, message: Message) -> str:
+        """The answer to it."""
+        assert self.envelope is not None
+        try:
+            self.envelope.content = self.envelope.original_content = message.content()
+            return str(await self.event_handler.handle_DATA(self, self.session, self.envelope))
+        except TooMuch:
+            return f"552 5.3.4 Message is larger than {self.max_bytes} bytes"
+        except Busy:
+            return TOO_BUSY
+        except Exception as error:
+            return self.surprised(error)
 
     def answers_to_data(self) -> int:
         """How many answers a message gets, whatever the answer is."""
         return 1
 
-    async def _read_message(self, taken: Taken) -> bytes:
-        """Everything up to CRLF.CRLF, dots undone; what was pipelined after it stays to be read."""
-        data = bytearray(b"\r\n")  # so that a message whose first line is the dot ends there too
-        refused: type[Exception] | None = None
-        while True:
-            chunk = await self._reader.read(CHUNK)
-            if not chunk:
-                raise ConnectionResetError("closed in the middle of a message")
-            self._reset_timeout()
-            start = max(0, len(data) - len(END) + 1)
-            data += chunk
-            end = data.find(END, start)
-            if end >= 0:
-                # StreamReader has no way to put bytes back but its buffer.
-                self._reader._buffer[:0] = data[end + len(END) :]  # type: ignore[attr-defined]
-                del data[end + 2 :]
-                break
-            if refused is None:
-                if len(data) - 2 > self.max_bytes:
-                    refused = TooMuch
-                elif not taken.take(len(chunk)):
-                    refused = Busy
-            if refused is not None:
-                del data[
-                    : -len(END)
-                ]  # to the end without keeping it: the answer can only come there
-        if refused is None and len(data) - 2 > self.max_bytes:
-            refused = TooMuch
-        if refused is not None:
-            raise refused
-        if b"\r\n." in data:
-            data = data.replace(b"\r\n.", b"\r\n")  # RFC 5321 4.5.2
-        return bytes(memoryview(data)[2:])
+    @syntax("QUIT")
+    async def smtp_QUIT(self, arg: str) -> None:
+        if arg:
+            self.say("501 Syntax: QUIT")
+        else:
+            self.say("221 Bye")
+            self.wire.close()
 
-    def _create_envelope(self) -> Envelope:
-        return Envelope()
+    @syntax("STARTTLS", when="tls_context")
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        if self._tls_protocol is not None:
+            self.say("503 5.5.1 TLS is on already")
+            return
+        await super().smtp_STARTTLS(arg)
+        if self._tls_protocol is not None and self.session is not None and not self.session.ssl:
+            raise TLSSetupException  # the client went away in the middle of the handshake
 
 
 class LmtpProtocol(Protocol):
@@ -182,7 +139,7 @@ class LmtpProtocol(Protocol):
         await super().smtp_EHLO(arg)
 
     async def smtp_HELO(self, hostname: str) -> None:
-        await self.push("500 5.5.1 This is LMTP: say LHLO")
+        self.say("500 5.5.1 This is LMTP: say LHLO")
 
     async def smtp_EHLO(self, hostname: str) -> None:
-        await self.push("500 5.5.1 This is LMTP: say LHLO")
+        self.say("500 5.5.1 This is LMTP: say LHLO")

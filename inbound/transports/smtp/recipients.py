@@ -19,12 +19,15 @@ class Recipients:
         self._known: dict[str, tuple[bool, float]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recipients")
 
-    async def knows(self, address: str) -> bool:
+    def knows(self, address: str) -> bool | None:
+        """None: it has to be asked for."""
+        remembered = self._known.get(address.lower())
+        return remembered[0] if remembered and remembered[1] > time.monotonic() else None
+
+    async def ask(self, address: str) -> bool:
         """Raises the database's errors where it cannot be asked and the address was never seen."""
         key = address.lower()
         remembered = self._known.get(key)
-        if remembered and remembered[1] > time.monotonic():
-            return remembered[0]
         loop = asyncio.get_running_loop()
         try:
             known = await loop.run_in_executor(self._thread, _is_ours, address)

@@ -87,12 +87,11 @@ class Writer:
                 if isinstance(error, TEMPORARY):
                     # after a restart of the database the next one gets a fresh connection
                     connection.close()
-                self._answer(group[0], error)
+                _answer(group, [error])
                 return
             if isinstance(error, OperationalError | InterfaceError) and _is_away():
                 # Trying each alone would keep them all waiting for the same, one after the other.
-                for item in group:
-                    self._answer(item, error)
+                _answer(group, [error] * len(group))
                 return
             # One bad row must not refuse the other forty-nine: each is tried alone.
             log.warning(
@@ -107,19 +106,22 @@ class Writer:
             return
         finally:
             rest_connection()
-        for item, ids in zip(group, results, strict=True):
-            self._answer(item, ids)
+        _answer(group, results)
 
-    def _answer(self, item: _Waiting, result: list[int] | Exception) -> None:
-        def settle() -> None:
-            if item.answer.done():
-                return  # the connection is gone; the mail is stored all the same
-            if isinstance(result, Exception):
-                item.answer.set_exception(result)
-            else:
-                item.answer.set_result(result)
 
-        item.loop.call_soon_threadsafe(settle)
+def _answer(group: Sequence[_Waiting], results: Sequence[list[int] | Exception]) -> None:
+    """All of a group at once: the loop is waked once for it."""
+    group[0].loop.call_soon_threadsafe(_settle, group, results)
+
+
+def _settle(group: Sequence[_Waiting], results: Sequence[list[int] | Exception]) -> None:
+    for item, result in zip(group, results, strict=True):
+        if item.answer.done():
+            continue  # the connection is gone; the mail is stored all the same
+        if isinstance(result, Exception):
+            item.answer.set_exception(result)
+        else:
+            item.answer.set_result(result)
 
 
 def _is_away() -> bool:
