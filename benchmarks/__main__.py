@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accept, latency, pages
+from benchmarks import accept, busy, latency
 from benchmarks.site import fsyncs_per_second, last_line, reachable, site
 
-PARTS = ("accept", "pipeline", "latency", "pages")
+PARTS = ("accept", "pipeline", "latency", "busy", "pages")
 DATABASES = ("sqlite", "postgres")
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 
@@ -39,6 +39,7 @@ def main() -> int:
         "accept": _accept,
         "pipeline": _pipeline,
         "latency": _latency,
+        "busy": _busy,
         "pages": _pages,
     }
     name = Path(f"bench-{datetime.now(UTC):%Y-%m-%d}.json")
@@ -93,10 +94,13 @@ def _pipeline(given: argparse.Namespace, database: str) -> Iterator[Row]:
     mails, full = (200, 10_000) if given.quick else (1000, 100_000)
     for preload in (0, full):
         with site(database, given.postgres, given.folder) as own:
-            printed = own.run(
-                "-m", "benchmarks.pipeline", f"--mails={mails}", f"--preload={preload}"
-            )
-            yield {"tickets_before": preload, **json.loads(last_line(printed))}
+            seconds = own.fill(preload) if preload else 0.0
+            printed = own.run("-m", "benchmarks.pipeline", f"--mails={mails}")
+            yield {
+                "tickets_before": preload,
+                "preload_seconds": seconds,
+                **json.loads(last_line(printed)),
+            }
 
 
 def _latency(given: argparse.Namespace, database: str) -> Iterator[Row]:
@@ -104,9 +108,18 @@ def _latency(given: argparse.Namespace, database: str) -> Iterator[Row]:
         yield latency.measure(own, count=30 if given.quick else 100)
 
 
-def _pages(given: argparse.Namespace, database: str) -> Iterator[Row]:
+def _busy(given: argparse.Namespace, database: str) -> Iterator[Row]:
     with site(database, given.postgres, given.folder) as own:
-        yield pages.measure(own, count=150 if given.quick else 600)
+        yield busy.measure(own, count=150 if given.quick else 600)
+
+
+def _pages(given: argparse.Namespace, database: str) -> Iterator[Row]:
+    for tickets in dict.fromkeys((10_000, int(os.environ.get("SCALE", "10000")))):
+        with site(database, given.postgres, given.folder) as own:
+            own.fill(tickets)
+            printed = own.run("-m", "benchmarks.pages", f"--repeats={10 if given.quick else 40}")
+            for line in printed.splitlines():
+                yield {"tickets": tickets, **json.loads(line)}
 
 
 def _profile(given: argparse.Namespace, database: str) -> None:
@@ -154,6 +167,16 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "pages": [
         ("database", "database", "s"),
+        ("tickets", "tickets", ",d"),
+        ("p50 ms", "p50_ms", ".1f"),
+        ("p95 ms", "p95_ms", ".1f"),
+        ("CPU ms", "cpu_ms", ".1f"),
+        ("allowed ms", "allowed_ms", "d"),
+        ("queries", "queries", "d"),
+        ("page", "page", "s"),
+    ],
+    "busy": [
+        ("database", "database", "s"),
         ("mails", "mails", "d"),
         ("in/s", "accepted", ".0f"),
         ("done/s", "processed", ".0f"),
@@ -167,7 +190,8 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
 _TITLES = {
     "accept": "Durable accepts, beside a stock aiosmtpd that throws mail away",
     "pipeline": "Stored row to committed ticket in one process, beside bare parsing",
-    "pages": "Staff pages while mail pours into the same `serve`, beside the same pages at rest",
+    "pages": "Each page and each search, with as many tickets; SCALE=1000000 for a million besides",
+    "busy": "Staff pages while mail pours into the same `serve`, beside the same pages at rest",
     "latency": "From 250 to the acknowledgement handed over, ten mails a second",
 }
 

@@ -1,122 +1,224 @@
-"""How long pages take while mail pours in, beside the same pages of the same `serve` at rest; and
-how fast mail becomes tickets there."""
+"""What each page and each search costs, in this process, without web server and network: `python -m
+benchmarks.pages` in the environment of a Site that `manage.py demo --tickets` has filled.
 
-import http.cookiejar
-import re
-import smtplib
-import threading
+Prints a line of JSON for each."""
+
+import argparse
+import json
+import logging
 import time
-import urllib.parse
-import urllib.request
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import mails
+import django
+
 from benchmarks.latency import quantile
-from benchmarks.site import Site, free_port
 
-PASSWORD = "correct horse battery"
-PATHS = ("/admin/tickets/", "/admin/tickets/1/", "/api/health/")
-PAUSE_SECONDS = 0.05
-WAIT_SECONDS = 300.0
+if TYPE_CHECKING:
+    from django.test import Client
+
+WARM_UP = 3
 
 
-def measure(site: Site, *, count: int) -> dict[str, Any]:
-    smtp, web = free_port(), free_port()
-    with site.process(
-        "manage.py",
-        "serve",
-        port=smtp,
-        SMTP_ADDR=f"127.0.0.1:{smtp}",
-        HTTP_ADDR=f"127.0.0.1:{web}",
-        ADMIN_PASSWORD=PASSWORD,
-        REQUESTS_A_MINUTE="100000",
-    ):
-        browser = _Browser(f"http://127.0.0.1:{web}")
-        todo = mails.generate(count + 20, seed=11)
-        _pour(todo[:20], smtp)
-        browser.sign_in()
-        _until_done(browser, 0.2)
-        quiet = browser.times(threading.Event(), at_least=60)
-        done = threading.Event()
-        found: list[float] = []
-        reader = threading.Thread(target=lambda: found.extend(browser.times(done)))
-        began = time.perf_counter()
-        reader.start()
-        _pour(todo[20:], smtp)
-        accepted = time.perf_counter() - began
-        _until_done(browser, 0.2)
-        took = time.perf_counter() - began
-        done.set()
-        reader.join()
-    quiet.sort()
-    found.sort()
-    return {
-        "mails": count,
-        "accepted": count / accepted,
-        "processed": count / took,
-        "quiet_p50_ms": quantile(quiet, 0.5),
-        "p50_ms": quantile(found, 0.5),
-        "p95_ms": quantile(found, 0.95),
-        "max_ms": found[-1],
-        "ratio": quantile(found, 0.5) / quantile(quiet, 0.5),
+@dataclass(frozen=True, slots=True)
+class Page:
+    name: str
+    get: Callable[[int], Any]  # with the number of the repetition
+    allowed_ms: float
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--repeats", type=int, default=30)
+    arguments.add_argument("--only", default="", help="a part of the names of those to measure")
+    arguments.add_argument("--slowest", action="store_true", help="and each one's slowest query")
+    given = arguments.parse_args()
+    django.setup()
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.REQUESTS_A_MINUTE = 10**6
+    logging.disable(logging.CRITICAL)
+    for page in pages():
+        if given.only in page.name:
+            print(json.dumps(measured(page, given.repeats, slowest=given.slowest)), flush=True)
+
+
+def measured(page: Page, repeats: int, *, slowest: bool = False) -> dict[str, Any]:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    for number in range(WARM_UP):
+        page.get(number)
+    took, own = [], []
+    for number in range(repeats):
+        began, cpu = time.perf_counter(), time.thread_time()
+        page.get(number)
+        took.append(1000 * (time.perf_counter() - began))
+        own.append(1000 * (time.thread_time() - cpu))
+    with CaptureQueriesContext(connection) as found:
+        page.get(1)
+    row = {
+        "page": page.name,
+        "p50_ms": quantile(sorted(took), 0.5),
+        "p95_ms": quantile(sorted(took), 0.95),
+        "cpu_ms": quantile(sorted(own), 0.5),
+        "queries": len(found),
+        "allowed_ms": page.allowed_ms,
     }
+    if slowest:
+        query = max(found.captured_queries, key=lambda q: float(q["time"]))
+        row["slowest"] = f"{query['time']} {query['sql'][:2000]}"
+    return row
 
 
-def _pour(todo: list[mails.Mail], port: int) -> None:
-    with smtplib.SMTP("127.0.0.1", port) as server:
-        for mail in todo:
-            server.sendmail(mail.sender, [mails.SUPPORT], mail.raw)
+def pages() -> Iterator[Page]:
+    from helpdesk.models import Person, Ticket
+
+    newest = Ticket.objects.order_by("-pk")[0].pk
+    admin = _signed_in(Person.objects.filter(role="admin")[0])
+    someone = Person.objects.get(email="agent3@example.com")
+    agent = _signed_in(someone)
+    yield from _lists(admin, agent, someone.pk, newest)
+    yield from _searches(admin, newest)
+    yield from _tickets(admin, newest)
+    yield from _mail(admin)
+    customer = Ticket.objects.get(pk=newest - 5).requester
+    yield from _portal(_signed_in(customer), newest - 5)
+    yield from _api(newest, customer)
 
 
-def _until_done(browser: "_Browser", pause: float) -> None:
-    """No mail waits any more."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(pause)
-        if '"oldest_inbound_seconds": 0.0' in browser.get("/api/health/"):
-            return
-    raise RuntimeError("mail still waits")
+def _lists(admin: "Client", agent: "Client", agent_pk: int, newest: int) -> Iterator[Page]:
+    from helpdesk.models import Ticket
+
+    middle = Ticket.objects.get(pk=newest // 2)
+    cursor = f"{middle.activity_at.timestamp():.6f}_{middle.pk}"
+    for name, query in {
+        "unsolved": "",
+        "open": "queue=open",
+        "held": "queue=held",
+        "breached": "queue=breached",
+        "pending": "queue=pending",
+        "resolved": "queue=resolved",
+        "closed": "queue=closed",
+        "all": "queue=all",
+        "spam": "queue=spam",
+        "all, priority": "queue=all&priority=4",
+        "closed, team and priority": "queue=closed&team=2&priority=4",
+        "unsolved, assignee": f"queue=unsolved&assignee={agent_pk}",
+        "all, assignee and team": f"queue=all&assignee={agent_pk}&team=1",
+        "spam, assignee and priority": f"queue=spam&assignee={agent_pk}&priority=1",
+        "all, deep": f"queue=all&before={cursor}",
+        "closed, deep": f"queue=closed&before={cursor}",
+        "closed, deep, newer": f"queue=closed&after={cursor}",
+        "spam, deep": f"queue=spam&before={cursor}",
+    }.items():
+        yield _page(f"list: {name}", admin, f"/admin/tickets/?{query}", 50)
+    yield _page("list: mine", agent, "/admin/tickets/?queue=mine", 50)
 
 
-class _Browser:
-    """A signed-in admin."""
+def _searches(admin: "Client", newest: int) -> Iterator[Page]:
+    rare = f"zebrafish{(newest // 2) // 1000 * 1000 + 7}"
+    for name, words in {
+        "common word": "please",
+        "middling word": "refund",
+        "rare word": rare,
+        "no such word": "nosuchword",
+        "three common words": "please+order+since",
+        "common and rare word": f"please+{rare}",
+        "number": str(newest - 777),
+        "number in words": f"INV-{newest - 777}",
+        "address": f"customer{newest // 50}@mail{newest // 50 % 997}.example.org",
+        "one letter": "s",
+        "two letters": "pr",
+        "name": "Ada+Weber",
+        "accents": "etait+été",
+    }.items():
+        yield _page(f"search: {name}", admin, f"/admin/tickets/?q={words}", 80)
+        yield _page(f"desk search: {name}", admin, f"/admin/search/?s={words}&extended=1", 80)
+    yield _page("search: common word, open", admin, "/admin/tickets/?queue=open&q=please", 80)
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._opener = urllib.request.build_opener(
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
-            urllib.request.HTTPErrorProcessor(),
-        )
 
-    def sign_in(self) -> None:
-        token = re.search(
-            r'name="csrfmiddlewaretoken" value="([^"]+)"',
-            self.get("/admin/login/?next=/admin/tickets/"),
-        )
-        assert token is not None
-        form = {
-            "username": "admin@example.com",
-            "password": PASSWORD,
-            "csrfmiddlewaretoken": token[1],
-        }
-        self.get("/admin/login/?next=/admin/tickets/", urllib.parse.urlencode(form).encode())
+def _tickets(admin: "Client", newest: int) -> Iterator[Page]:
+    yield Page("ticket, new", lambda n: _get(admin, f"/admin/tickets/{newest - n}/"), 60)
+    yield Page(
+        "ticket, old",
+        lambda n: _get(admin, f"/admin/tickets/{newest // 3 + n * newest // 999}/"),
+        60,
+    )
 
-    def get(self, path: str, form: bytes | None = None) -> str:
-        request = urllib.request.Request(
-            self._url + path, data=form, headers={"Referer": self._url + path}
-        )
-        try:
-            with self._opener.open(request, timeout=60) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:  # health says 503 while mail waits for long
-            return str(error.read().decode())
 
-    def times(self, end: threading.Event, *, at_least: int = 1) -> list[float]:
-        """Milliseconds, of one page after the other."""
-        found: list[float] = []
-        while len(found) < at_least or not (end.is_set() or at_least > 1):
-            began = time.perf_counter()
-            self.get(PATHS[len(found) % len(PATHS)])
-            found.append(1000 * (time.perf_counter() - began))
-            time.sleep(PAUSE_SECONDS)
-        return found
+def _mail(admin: "Client") -> Iterator[Page]:
+    address = "customer77@mail77.example.org"
+    for name, path in {
+        "ledger": "/admin/ledger/",
+        "ledger, 90 days": "/admin/ledger/?days=90",
+        "mail list": "/admin/inbound/inboundmail/",
+        "mail list, by address": f"/admin/inbound/inboundmail/?q={address}",
+        "mail list, deep": "/admin/inbound/inboundmail/?p=200",
+        "outgoing": "/admin/helpdesk/outboundmail/",
+        "outgoing, by address": f"/admin/helpdesk/outboundmail/?q={address}",
+        "to look at": "/admin/to-look-at/",
+        "people": "/admin/helpdesk/person/",
+        "people, by address": f"/admin/helpdesk/person/?q={address}",
+    }.items():
+        yield _page(name, admin, path, 60)
+
+
+def _portal(customer: "Client", ticket: int) -> Iterator[Page]:
+    yield _page("portal list", customer, "/portal/", 20)
+    yield _page("portal list, open", customer, "/portal/?state=open", 20)
+    yield _page("portal ticket", customer, f"/portal/tickets/{ticket}/", 60)
+
+
+def _api(newest: int, customer: Any) -> Iterator[Page]:
+    from helpdesk.models import Person
+
+    admin = _bearer(Person.objects.filter(role="admin")[0])
+    for name, query in {
+        "all": "",
+        "status and priority": "status=open&priority=high",
+        "closed": "status=closed",
+        "tag": "tag=vip",
+        "by due time": "ordering=due",
+        "common word": "search=please",
+        "rare word": f"search=zebrafish{(newest // 2) // 1000 * 1000 + 7}",
+        "offset": "limit=20&offset=1000",
+    }.items():
+        yield _page(f"API list: {name}", admin, f"/api/tickets/?{query}", 40)
+    yield _page("API ticket", admin, f"/api/tickets/{newest - 9}/", 60)
+    mine = _bearer(customer)
+    yield _page("API list: customer's", mine, "/api/tickets/", 40)
+    yield _page("API list: customer's, word", mine, "/api/tickets/?search=please", 40)
+    yield _page("health", mine, "/api/health/", 60)
+
+
+def _page(name: str, client: "Client", path: str, allowed_ms: float) -> Page:
+    return Page(name, lambda number: _get(client, path), allowed_ms)
+
+
+def _get(client: "Client", path: str) -> None:
+    response = client.get(path)
+    if response.status_code != 200:
+        raise RuntimeError(f"{path} answers {response.status_code}: {response.content[:300]!r}")
+
+
+def _signed_in(person: Any) -> "Client":
+    from django.test import Client
+
+    client = Client()
+    client.force_login(person, backend="helpdesk.auth.EmailBackend")
+    return client
+
+
+def _bearer(person: Any) -> "Client":
+    from django.test import Client
+
+    from helpdesk.api import tokens
+
+    return Client(headers={"authorization": f"Bearer {tokens.issue(person)['access']}"})
+
+
+if __name__ == "__main__":
+    main()

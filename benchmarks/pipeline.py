@@ -22,15 +22,9 @@ WARM_UP = 50
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--mails", type=int, default=1000)
-    arguments.add_argument("--preload", type=int, default=0)
     arguments.add_argument("--profile", action="store_true")
     given = arguments.parse_args()
     django.setup()
-    preloaded = 0.0
-    if given.preload:
-        from benchmarks.preload import preload
-
-        preloaded = preload(given.preload)
     warm_up(WARM_UP)
     todo = mails.generate(given.mails)
     if given.profile:
@@ -38,7 +32,7 @@ def main() -> None:
 
         print(profile(store(todo)))
         return
-    print(json.dumps({"preload_seconds": preloaded, **measure(todo)}))
+    print(json.dumps(measure(todo)))
 
 
 def store(todo: Sequence[mails.Mail]) -> list[int]:

@@ -6,14 +6,15 @@ columns is the number of arrivals, by construction and not by counting along.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Count, DateField, QuerySet, Value
 from django.utils import timezone
 
+from helpdesk import counting
 from inbound.models import InboundMail, Mailbox
 
 State = InboundMail.State
@@ -70,18 +71,12 @@ def lines(
 ) -> list[Line]:
     """The newest day first, of all mail or what is `among` it. One query, over the days that are
     shown alone."""
-    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-        days=days - 1
-    )
-    rows = _all(among).filter(received_at__gte=since)
+    rows = _all(among)
     if mailbox is not None:
         rows = rows.filter(mailbox=mailbox)
-    counted: Iterable[tuple[date, int, str, str, str | None, int]] = (
-        rows.annotate(day=TruncDate("received_at"))
-        .values_list("day", "mailbox", "state", "reason", "to_look_at")
-        .order_by()
-        .annotate(number=Count("pk"))
-    )
+    # A union of days: SQLite would work out the day of each mail by itself, in Python.
+    first, *others = [_of_day(rows, day) for day in _last_days(days)]
+    counted: Iterable[tuple[date, int, str, str, str | None, int]] = first.union(*others, all=True)
     names = dict(Mailbox.objects.values_list("pk", "address"))
     found: dict[tuple[date, int], Line] = {}
     for day, box, state, reason, look, number in counted:
@@ -95,6 +90,26 @@ def lines(
     return sorted(found.values(), key=lambda line: (-line.day.toordinal(), line.mailbox))
 
 
+def _last_days(days: int) -> list[date]:
+    today = timezone.localdate()
+    return [today - timedelta(days=ago) for ago in range(days)]
+
+
+def _of_day(rows: QuerySet[InboundMail], day: date) -> QuerySet[InboundMail, Any]:
+    """What came from midnight to midnight here, counted by what the books tell apart."""
+    midnight = [
+        timezone.make_aware(datetime.combine(date, time()))
+        for date in (day, day + timedelta(days=1))
+    ]
+    return (
+        rows.filter(received_at__gte=midnight[0], received_at__lt=midnight[1])
+        .order_by()
+        .annotate(day=Value(day, output_field=DateField()))
+        .values_list("day", "mailbox", "state", "reason", "to_look_at")
+        .annotate(number=Count("pk"))
+    )
+
+
 def totals(found: Iterable[Line]) -> Counter[str]:
     total: Counter[str] = Counter()
     for line in found:
@@ -104,21 +119,23 @@ def totals(found: Iterable[Line]) -> Counter[str]:
 
 def to_look_at(among: QuerySet[InboundMail] | None = None) -> dict[str, int]:
     """How many mails wait for somebody to look, by group; no more than LOOK_CAP are counted."""
-    return {
-        group: number
-        for group in InboundMail.Look.values
-        if (number := _all(among).filter(to_look_at=group).order_by()[:LOOK_CAP].count())
-    }
+    return _waiting(InboundMail.Look.values, among)
 
 
 # What somebody should read; the other groups are looked through now and then.
-TO_READ = {InboundMail.Look.UNPLACED, InboundMail.Look.FAILED, InboundMail.Look.AUTOMATIC}
+TO_READ = (InboundMail.Look.UNPLACED, InboundMail.Look.FAILED, InboundMail.Look.AUTOMATIC)
 
 
 def to_read(among: QuerySet[InboundMail] | None = None) -> int:
     """How many mails somebody should read: the count in the navigation, in the ledger and in
     health."""
-    return sum(number for group, number in to_look_at(among).items() if group in TO_READ)
+    return sum(_waiting(TO_READ, among).values())
+
+
+def _waiting(groups: Sequence[str], among: QuerySet[InboundMail] | None) -> dict[str, int]:
+    rows = [_all(among).filter(to_look_at=group) for group in groups]
+    numbers = counting.up_to(LOOK_CAP, rows)
+    return {group: number for group, number in zip(groups, numbers, strict=True) if number}
 
 
 def backlog() -> dict[int, int]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -98,3 +99,7 @@ def clean_up() -> None:
             RawMail.objects.filter(pk__in=pks).delete()
     for name in stored.orphans(timezone.now() - timedelta(days=1)):
         default_storage.delete(name)
+    if connection.vendor == "sqlite":
+        # It looks again at how its tables have grown, where that is due; PostgreSQL does by itself.
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA optimize")

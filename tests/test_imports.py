@@ -26,7 +26,7 @@ ORDER = [
     "helpdesk.settings",
     "helpdesk.models",
     "helpdesk.refused helpdesk.cached helpdesk.config_cache helpdesk.request_data"
-    " helpdesk.kept_codes",
+    " helpdesk.kept_codes helpdesk.counting",
     "helpdesk.facts helpdesk.changes",
     "helpdesk.people helpdesk.participants helpdesk.history helpdesk.throttle helpdesk.access"
     " helpdesk.search helpdesk.ledger helpdesk.files helpdesk.sla helpdesk.auth",

@@ -80,7 +80,7 @@ def write_comment(
     for row in files:
         if row.scan == Attachment.Scan.WAITING:
             ring("tasks.scanning.scan", row.pk)
-    changes.together(search.index_all, (comment, ticket))
+    changes.together(search.index, (comment, ticket))
     return comment
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -149,10 +149,9 @@ def may_have_pin(person: Person) -> bool:
     ):
         return False
     theirs = [person.email, *person.addresses.values_list("address", flat=True)]
-    staff = Person.objects.filter(
-        Q(email__in=theirs) | Q(addresses__address__in=theirs), role__in=STAFF_ROLES
-    )
-    return not staff.exists() and not Mailbox.objects.filter(address__in=theirs).exists()
+    if any(found.role in STAFF_ROLES for found in people.find_all(theirs).values()):
+        return False
+    return not Mailbox.objects.filter(address__in=theirs).exists()
 
 
 def normal_pin(typed: str) -> str:

@@ -17,7 +17,8 @@ TRUE, FALSE = {"true", "True", "1"}, {"false", "False", "0"}
 
 
 class TicketFilter(django_filters.FilterSet):
-    status = django_filters.MultipleChoiceFilter(choices=Ticket.Status.choices)
+    # No ticket has two statuses: DISTINCT would only sort them all, by all that they hold.
+    status = django_filters.MultipleChoiceFilter(choices=Ticket.Status.choices, distinct=False)
     priority = django_filters.ChoiceFilter(
         choices=[(name, name) for name in PRIORITIES], method="by_priority"
     )

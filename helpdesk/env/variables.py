@@ -82,8 +82,7 @@ GROUPS: dict[str, list[Variable]] = {
             "DATABASE_URL",
             "",
             store_urls.database_url,
-            "`postgres://USER:PASSWORD@HOST/NAME` in production; statements are prepared, so a "
-            "PgBouncer in between must be 1.21 or later",
+            "`postgres://USER:PASSWORD@HOST/NAME` in production",
             "SQLite in `VAR_DIR`",
         ),
         Variable(
@@ -91,6 +90,13 @@ GROUPS: dict[str, list[Variable]] = {
             "20",
             values.integer(2, 500),
             "connections a process keeps to PostgreSQL",
+        ),
+        Variable(
+            "DATABASE_PREPARE",
+            "on",
+            values.boolean,
+            "what processes mail prepares its statements on PostgreSQL; `off` behind a pooler that "
+            "knows none (PgBouncer before 1.21)",
         ),
         Variable(
             "CELERY_BROKER_URL",

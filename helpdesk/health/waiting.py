@@ -65,8 +65,12 @@ def silent_ends() -> list[str]:
     return [
         f"{what} {pk}: {deaths} workers did not come back from it"
         for what, rows in (
-            ("inbound mail", received.order_by("pk").values_list("pk", F("attempts") - 1)),
-            ("outgoing mail", queued.order_by("pk").values_list("pk", "deaths")),
+            # By when they are due: the index of what waits is short, that of the keys is not.
+            (
+                "inbound mail",
+                received.order_by("next_attempt_at").values_list("pk", F("attempts") - 1),
+            ),
+            ("outgoing mail", queued.order_by("next_attempt_at").values_list("pk", "deaths")),
         )
         for pk, deaths in rows[:20]
     ]
@@ -84,7 +88,7 @@ def refused() -> list[str]:
         f"{row.received_at:%Y-%m-%d %H:%M} UTC: {row.size / 10**6:.1f} MB from "
         f"{row.from_address or row.mail_from or 'nobody'}"
         f" to {row.mailbox} by {row.client}"
-        for row in rows.select_related("mailbox").defer("evidence").order_by("-pk")[:20]
+        for row in rows.select_related("mailbox").defer("evidence").order_by("-received_at")[:20]
     ]
 
 

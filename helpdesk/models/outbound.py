@@ -105,6 +105,7 @@ class OutboundMail(models.Model):
                 condition=models.Q(is_automatic=True),
                 name="outbound_cap",
             ),
+            models.Index(fields=["to_address", "-id"], name="outbound_to"),
             models.Index(fields=["state", "-id"], name="outbound_state"),
             models.Index(
                 fields=["expires_at"], condition=models.Q(is_secret=True), name="outbound_secret"

@@ -110,7 +110,11 @@ class Ticket(models.Model):
             models.Index(fields=["team", "-activity_at", "-id"], name="ticket_team"),
             models.Index(fields=["priority", "-activity_at", "-id"], name="ticket_priority"),
             models.Index(fields=["-created_at", "-id"], name="ticket_created"),
-            models.Index(fields=["is_breached", "-activity_at", "-id"], name="ticket_breached"),
+            models.Index(
+                fields=["-activity_at", "-id"],
+                condition=models.Q(is_breached=True, is_unsolved=True),
+                name="ticket_missed",
+            ),
             models.Index(fields=["category", "-activity_at", "-id"], name="ticket_category"),
             models.Index(
                 fields=["sla_check_at"],
@@ -132,7 +136,12 @@ class Ticket(models.Model):
                 condition=models.Q(status__in=["assigned", "pending"]),
                 name="ticket_active_load",
             ),
-            models.Index(fields=["is_spam", "-activity_at", "-id"], name="ticket_spam"),
+            models.Index(
+                fields=["-activity_at", "-id"],
+                condition=models.Q(is_spam=True),
+                name="ticket_is_spam",
+            ),
+            models.Index(fields=["sla_due_at", "-id"], name="ticket_due"),
         ]
 
     def __str__(self) -> str:

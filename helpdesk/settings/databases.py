@@ -12,6 +12,7 @@ from helpdesk.settings.environment import VAR_DIR, setting
 DATABASE_URL: str = setting("DATABASE_URL", f"sqlite:///{quote(str(VAR_DIR / 'helpdesk.sqlite3'))}")
 
 DATABASE_POOL: int = setting("DATABASE_POOL")
+DATABASE_PREPARE: bool = setting("DATABASE_PREPARE")
 
 
 def database(url: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def database(url: str) -> dict[str, Any]:
         store_urls.postgres_options(config.get("OPTIONS", {}))
         config["OPTIONS"] = {
             **config.get("OPTIONS", {}),
-            "prepare_threshold": 5,  # what is asked again and again is planned once a connection
+            "prepare_threshold": None,  # each connection is told: see inbound.connections
             "server_side_binding": True,  # bytes travel as bytes, not as twice as many hex digits
             "pool": {
                 "min_size": 1,

@@ -28,6 +28,8 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
     comments = list(newest if everything else newest[: SHOWN_COMMENTS + 1])
     hidden = not everything and len(comments) > SHOWN_COMMENTS
     comments = list(reversed(comments[:SHOWN_COMMENTS] if hidden else comments))
+    participants = list(found.participants.select_related("person").order_by("id"))
+    watchers = [row.person for row in found.watchers.select_related("person").order_by("id")]
     held = [c for c in comments if c.visibility == Comment.Visibility.HELD]
     context = {
         **admin.site.each_context(request),
@@ -36,28 +38,36 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "comments": [c for c in comments if c.visibility != Comment.Visibility.HELD],
         "held": [c for c in held if not c.rejected_at],
         "rejected": [c for c in held if c.rejected_at],
-        "asking": access.comments(request.user, found).exclude(asks_to_add=[]).first(),
+        "asking": _asking(found, comments, all_there=not hidden),
         "hidden": hidden,
         "history": lines(found),
         "sla": explain.lines(found),
         "assignments": list(
             found.assignments.select_related("team", "person").order_by("-id")[:20]
         ),
-        "participants": list(found.participants.select_related("person").order_by("id")),
+        "participants": participants,
         "followed_by": list(access.tickets(request.user).filter(follows=found).order_by("pk")[:10]),
         "choices": queues.choices(request.user, found),
         "statuses": _reachable(found),
         "is_fullwidth": "1",
         "draft": request.session.pop(f"draft-{pk}", {}),
-        "suppressed": access.suppressed(found),
-        "is_watching": found.watchers.filter(person=request.user).exists(),
-        "watchers": [row.person for row in found.watchers.select_related("person").order_by("id")],
+        "suppressed": access.suppressed(participants),
+        "is_watching": request.user in watchers,
+        "watchers": watchers,
         "link_days": settings.TICKET_LINK_DAYS,
         "pin": request.session.pop(f"pin-{pk}", ""),
         "can_enter": pins.may_have_pin(found.requester),
         "has_address": can_be_written_to(found.requester),
     }
     return render(request, "staff/ticket.html", context)
+
+
+def _asking(ticket: Ticket, shown: list[Comment], *, all_there: bool) -> Comment | None:
+    """The comment whose To and Cc nobody has let take part yet; the shown ones suffice where they
+    are all that there are."""
+    if all_there:
+        return next((comment for comment in shown if comment.asks_to_add), None)
+    return ticket.comments.exclude(asks_to_add=[]).order_by("created_at", "id").first()
 
 
 @require_GET

@@ -1,5 +1,6 @@
 """The sidebar and the command palette."""
 
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [
         {
             "title": "Tickets",
-            "items": [_queue(request, queue) for queue in queues.QUEUES if queue.in_sidebar],
+            "items": _queues(request),
         },
         {
             "title": "Mail",
@@ -74,23 +75,29 @@ def command(request: HttpRequest, term: str) -> list[SearchResult]:
     ]
 
 
-def _queue(request: HttpRequest, queue: queues.Queue) -> dict[str, Any]:
+def _queues(request: HttpRequest) -> list[dict[str, Any]]:
+    assert access.is_staff(request.user)
+    shown = [queue for queue in queues.QUEUES if queue.in_sidebar]
+    return [
+        _queue(queue, number)
+        for queue, number in zip(shown, queues.counts(request.user, shown), strict=True)
+    ]
+
+
+def _queue(queue: queues.Queue, number: str) -> dict[str, Any]:
     def active(current: HttpRequest) -> bool:
         return (
             current.path == reverse("admin:tickets")
             and current.GET.get("queue", "unsolved") == queue.slug
         )
 
-    assert access.is_staff(request.user)
     item: dict[str, Any] = {
         "title": queue.title,
         "icon": queue.icon,
         "link": f"{reverse('admin:tickets')}?queue={queue.slug}",
         "active": active,
     }
-    if number := queues.count(request.user, queue):
-        item |= {"badge": number, "badge_variant": "primary"}
-    return item
+    return item | {"badge": number, "badge_variant": "primary"} if number else item
 
 
 def _to_look_at(request: HttpRequest) -> dict[str, Any]:
@@ -105,4 +112,9 @@ def _to_look_at(request: HttpRequest) -> dict[str, Any]:
 
 
 def _model(title: str, icon: str, name: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}
+    return {"title": title, "icon": icon, "link": _list_of(name)}
+
+
+@cache
+def _list_of(name: str) -> str:
+    return reverse(f"admin:{name}_changelist")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk.models import Ticket
@@ -38,7 +38,7 @@ def stretch(rows: QuerySet[Ticket], query: Mapping[str, str]) -> Stretch:
 
 
 def _newer_than(rows: QuerySet[Ticket], at: datetime, pk: int) -> Stretch:
-    later = rows.filter(Q(activity_at__gt=at) | Q(activity_at=at, pk__gt=pk))
+    later = rows.filter(activity_at__gte=at).exclude(activity_at=at, pk__lte=pk)
     found = list(later.order_by("activity_at", "pk")[: PAGE + 1])
     more, shown = len(found) > PAGE, list(reversed(found[:PAGE]))
     return Stretch(

@@ -63,7 +63,9 @@ def lift(request: HttpRequest, pk: int) -> HttpResponse:
     assert access.is_staff(request.user)
     found = access.ticket(request.user, pk)
     address = request.POST.get("address", "")
-    if address in {row.address for row in access.suppressed(found)}:
+    if address in {
+        row.address for row in access.suppressed(found.participants.select_related("person"))
+    }:
         sent = suppression.lift(address, actor=request.user)
         messages.success(
             request,

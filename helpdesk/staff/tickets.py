@@ -14,6 +14,7 @@ from helpdesk.models import Person, Ticket
 from helpdesk.outbound import servers
 from helpdesk.request_data import page_of_ours, whole
 from helpdesk.staff import queues
+from helpdesk.staff.rows import row
 
 MAX_BULK = 200
 
@@ -32,6 +33,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": page.queue.title,
         "page": page,
+        "rows": map(row, page.tickets),
         "tabs": [
             (queue.title, link(queue=queue.slug), queue.slug == page.queue.slug)
             for queue in queues.QUEUES

@@ -126,7 +126,12 @@ class InboundMail(models.Model):
             models.Index(fields=["message_id"], name="inbound_mail_message_id"),
             models.Index(fields=["state", "-id"], name="inbound_mail_state"),
             models.Index(fields=["mailbox", "-id"], name="inbound_mail_mailbox"),
-            models.Index(fields=["mailbox", "received_at"], name="inbound_mail_ledger"),
+            models.Index(fields=["from_address", "-id"], name="inbound_mail_from"),
+            # The ledger reads nothing else, and of a day nothing but the index.
+            models.Index(
+                fields=["received_at", "mailbox", "state", "reason", "to_look_at"],
+                name="inbound_mail_books",
+            ),
             models.Index(
                 fields=["-id"],
                 condition=models.Q(looked_at__isnull=False),

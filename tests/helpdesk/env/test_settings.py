@@ -145,6 +145,7 @@ BAD = {
         "https://u:p@app.example.com",
     ],
     "DATABASE_POOL": ["-1", "1", "lots", "1.5", "9" * 5000, "²"],
+    "DATABASE_PREPARE": ["sometimes"],
     "DATABASE_URL": [
         "postgres://u:pa/ss@db/name",
         "postgres://u:p@db",
@@ -549,6 +550,7 @@ OTHER = {
     "TIME_ZONE": "Europe/Berlin",
     "LOG_LEVEL": "ERROR",
     "DEBUG": "on",
+    "DATABASE_PREPARE": "off",
     "DATABASE_URL": "postgres://u:p@db/name",
     "CELERY_BROKER_URL": "redis://redis:6379/0",
     "CACHE_URL": "redis://redis:6379/1",

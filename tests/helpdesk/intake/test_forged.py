@@ -342,7 +342,9 @@ def test_a_suppressed_address_that_answers_go_to_is_shown() -> None:
     ticket = opened()
     Participant.objects.update(address="home@example.net")
     Suppression.objects.create(address="home@example.net", reason="bounce")
-    assert [row.address for row in access.suppressed(ticket)] == ["home@example.net"]
+    assert [row.address for row in access.suppressed(ticket.participants.all())] == [
+        "home@example.net"
+    ]
 
 
 # --- Without end
