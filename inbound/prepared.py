@@ -100,28 +100,54 @@ class PreparedRows(_Statement, Generic[Row]):
 
     def __call__(self, *values: Any) -> list[Row]:
         found, rows = self._asked(values)
-        compiler = found.compiler
-        # As django.db.models.query.ModelIterable does it with a compiler that is asked once.
-        if converters := compiler.get_converters([column[0] for column in compiler.select]):
-            rows = [tuple(row) for row in compiler.apply_converters(rows, converters)]
-        info = compiler.klass_info
-        first, end = info["select_fields"][0], info["select_fields"][-1] + 1
-        names = [column[0].target.attname for column in compiler.select[first:end]]
-        related = get_related_populators(info, compiler.select, connection.alias)  # type: ignore[call-arg]
-        made = []
-        for values_of_row in rows:
-            row = info["model"].from_db(connection.alias, names, values_of_row[first:end])
-            for populate in related:
-                populate.populate(values_of_row, row)
-            made.append(row)
-        return made
+        if found.shape is None:
+            found.shape = _Shape.of(found.compiler)
+        return found.shape.made_of(rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Compiled:
     sql: str
     places: list[Any]
     compiler: Any  # Django's, which knows what the columns are
+    shape: "_Shape | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How rows are made of columns: as django.db.models.query.ModelIterable does it, by what the
+    compiler says."""
+
+    model: type[Model]
+    first: int
+    names: list[str]
+    converters: dict[int, Any]
+    related: list[Any]
+    compiler: Any
+
+    @classmethod
+    def of(cls, compiler: Any) -> "_Shape":
+        columns, info = compiler.select, compiler.klass_info
+        first, end = info["select_fields"][0], info["select_fields"][-1] + 1
+        return cls(
+            info["model"],
+            first,
+            [column[0].target.attname for column in columns[first:end]],
+            compiler.get_converters([column[0] for column in columns]),
+            get_related_populators(info, columns, connection.alias),  # type: ignore[call-arg]
+            compiler,
+        )
+
+    def made_of(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        if self.converters:
+            rows = self.compiler.apply_converters(rows, self.converters)
+        end, made = self.first + len(self.names), []
+        for values in rows:
+            row = self.model.from_db(connection.alias, self.names, values[self.first : end])
+            for populate in self.related:
+                populate.populate(values, row)
+            made.append(row)
+        return made
 
 
 def padded(values: Sequence[T]) -> list[T]:

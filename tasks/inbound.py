@@ -157,7 +157,7 @@ def _carry_out(mails: list[Understood]) -> None:
                 continue
             mails.remove(mail)
         try:
-            left = carry_out(mails, stored, _still_leased)
+            ended, left = carry_out(mails, stored, _still_leased)
         except Exception as error:
             if len(mails) == 1:
                 with _outcome_of(mails[0].row):
@@ -169,14 +169,13 @@ def _carry_out(mails: list[Understood]) -> None:
             for mail in mails:
                 _carry_out([mail])
             return
-        done = [mail for mail in mails if mail not in left]
         files.discard(
             name
-            for mail in done
-            if mail.row.reason not in WRITES
-            for name in stored.get(mail.row.pk, {}).values()
+            for row in ended
+            if row.reason not in WRITES
+            for name in stored.get(row.pk, {}).values()
         )
-        _wake_waiting([mail.row for mail in done])
+        _wake_waiting(ended)
         mails = left
 
 

@@ -151,7 +151,8 @@ def what_it_says(row: InboundMail) -> Said:
 
 def _same_message(wanted: list[Said]) -> dict[Said, list[Seen]]:
     found: dict[Said, list[Seen]] = {}
-    for message_id, sender, body, *seen in _saying(*(padded(column) for column in zip(*wanted))):
+    ids, _, bodies = (padded(column) for column in zip(*wanted, strict=True))
+    for message_id, sender, body, *seen in _saying(ids, bodies):
         found.setdefault((message_id, sender, body), []).append(Seen(*seen))
     return found
 
@@ -179,9 +180,9 @@ _IN_A_TICKET = [*sorted(WRITES), ALSO]
 _SAID = ("message_id", "from_address", "body_sha256")
 _SEEN = ("pk", "mailbox", "ticket_number", "mailbox__address")
 _saying = Prepared(
-    lambda ids, senders, bodies: (
+    lambda ids, bodies: (  # not by the sender: an index by that would be taken
         _in_tickets()
-        .filter(message_id__in=ids, from_address__in=senders, body_sha256__in=bodies)
+        .filter(message_id__in=ids, body_sha256__in=bodies)
         .values_list(*_SAID, *_SEEN)[:MANY]
     )
 )

@@ -8,6 +8,7 @@ whoever asked for it, so that a mail that cannot be written keeps no other one w
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 
 from django.conf import settings
@@ -28,7 +29,8 @@ from inbound.models import InboundMail
 
 # How long a set decides before it writes what it has: on SQLite everybody else who writes waits for
 # it, elsewhere only those who need the same tickets.
-SECONDS = {"sqlite": 0.25, "postgresql": 0.25}
+SECONDS = {"sqlite": 0.035, "postgresql": 0.25}
+AT_LEAST = 8  # mails of a set, however slow the machine is: what they share is looked up once
 MAX_KEYS = 500  # that one transaction locks: PostgreSQL has a table of some thousands for everybody
 
 Stored = Mapping[int, dict[int, str]]  # of a mail by its number: part → the name of its file
@@ -36,11 +38,12 @@ Stored = Mapping[int, dict[int, str]]  # of a mail by its number: part → the n
 
 def carry_out(
     mails: Sequence[Understood], stored: Stored, is_held: Callable[[list[InboundMail]], set[int]]
-) -> list[Understood]:
-    """Decides about the mails and writes what follows, in one transaction; those that it did not
-    get to, in their order: at least one is done. `is_held` locks the mails' rows, and says which of
-    them are still this worker's: of the others nothing is written. A mail that is to be written and
-    has files must be among `stored`, or it is left, too."""
+) -> tuple[list[InboundMail], list[Understood]]:
+    """Decides about the mails and writes what follows, in one transaction; their rows as they are
+    then, and those that it did not get to. `is_held` locks the mails' rows, and says which of them
+    are still this worker's: of the others nothing is written. A mail that is to be written and has
+    files must be among `stored`, or it is left, too."""
+    ended: list[InboundMail] = []
     waiting = in_order(mails)[: _how_many(mails)]
     left = [mail for mail in mails if mail not in waiting]
     started = time.monotonic()
@@ -51,14 +54,14 @@ def carry_out(
         waiting = [mail for mail in waiting if mail.row.pk in held]
         _look_up(waiting)
         for number, mail in enumerate(waiting):
-            if number and time.monotonic() - started > most:
-                return [*waiting[number:], *left]
+            if number >= AT_LEAST and time.monotonic() - started > most:
+                return ended, [*waiting[number:], *left]
             plan = decide(mail)
             if plan.do in WRITES and mail.files and mail.row.pk not in stored:
                 left.append(mail)
             else:
-                _end(mail, plan, stored.get(mail.row.pk, {}))
-    return left
+                ended.append(_end(mail, plan, stored.get(mail.row.pk, {})))
+    return ended, left
 
 
 def in_order(mails: Sequence[Understood]) -> list[Understood]:
@@ -151,8 +154,8 @@ def _look_up_tickets(mails: Sequence[Understood]) -> None:
     )
 
 
-def _end(mail: Understood, plan: Plan, stored: dict[int, str]) -> None:
-    row = mail.row
+def _end(mail: Understood, plan: Plan, stored: dict[int, str]) -> InboundMail:
+    row = copy(mail.row)  # that one stays as it is, for another try
     if plan.do == "wait":
         # Not an attempt: its parent is stored and will wake it when it is done.
         changes.update(
@@ -162,7 +165,7 @@ def _end(mail: Understood, plan: Plan, stored: dict[int, str]) -> None:
             next_attempt_at=timezone.now() + timedelta(seconds=1),
             proof=proving.pack(mail.proof),
         )
-        return
+        return row
     changes.update(row, **apply(mail, plan, stored))
     if row.message_id and threads.unread.is_known(row.message_id):
         unread = threads.unread(row.message_id)
@@ -170,6 +173,7 @@ def _end(mail: Understood, plan: Plan, stored: dict[int, str]) -> None:
     copies.note(row)
     if plan.do not in _KNOWN or plan.rule in {"forwarded", ARCHIVED}:
         facts.forget()
+    return row
 
 
 # What is done by `insert` and `update` alone: the facts know of it.

@@ -682,10 +682,6 @@ def test_mail_that_comes_in_has_the_time_of_its_arrival_whatever_date_it_names()
     reason="PostgreSQL knows how many rows there are, and reads few of them",
 )
 def test_copies_are_looked_for_by_their_id_and_not_among_all_that_is_done() -> None:
-    plan = (
-        copies._in_tickets()
-        .filter(message_id__in=["a@x"], from_address__in=["b@c.dd"], body_sha256__in=["e"])[:5]
-        .explain()
-    )
+    plan = copies._in_tickets().filter(message_id__in=["a@x"], body_sha256__in=["e"])[:5].explain()
     assert "inbound_mail_message_id" in plan
     assert "sha256" in copies._in_tickets().filter(sha256__in=["e"])[:1].explain()

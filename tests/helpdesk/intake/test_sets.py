@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -38,6 +40,12 @@ from tests.support.mail import SUPPORT, agent, arrive, customer, eml, mailbox, r
 pytestmark = pytest.mark.django_db
 MAILS = int(os.environ.get("SET_MAILS", "90"))
 SEED = int(os.environ.get("SET_SEED", "1"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr(inbound_tasks, "LATE", 20.0)
 
 
 # --- A day's mail, with everything that hangs together
@@ -358,6 +366,39 @@ def test_one_that_cannot_be_written_keeps_no_other_waiting(monkeypatch: pytest.M
     assert Ticket.objects.count() == Comment.objects.count() == 5
 
 
+def test_what_waited_in_a_set_that_could_not_be_written_waits_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of the first try is left, in memory either."""
+    parent = arrive(eml("first", message_id="p@x"))
+    soon = timezone.now() + timedelta(minutes=10)
+    InboundMail.objects.filter(pk=parent.pk).update(next_attempt_at=soon)
+    reply = arrive(eml("second", message_id="c@x", in_reply_to="<p@x>"))
+    other = arrive(eml("third", message_id="d@x"))
+    bad = arrive(eml("bad", message_id="bad@x"))
+    real = sets.apply
+
+    def fails(mail: understood.Understood, *rest: Any) -> Any:
+        if mail.row.pk == bad.pk:
+            raise ZeroDivisionError
+        return real(mail, *rest)
+
+    monkeypatch.setattr(sets, "apply", fails)
+    inbound_tasks.process(reply.pk)
+    rows = InboundMail.objects.in_bulk([reply.pk, other.pk])
+    assert (rows[reply.pk].waiting_for, rows[reply.pk].attempts) == ("p@x", 0)
+    assert (rows[other.pk].reason, rows[other.pk].attempts) == ("open", 1)
+
+
+def test_files_of_a_mail_that_is_dropped_are_not_kept() -> None:
+    raw, who, _ = _with_file("f@x", "cleo@example.net", "<none@x>")(None)  # type: ignore[arg-type]
+    first, second = receive(raw, mail_from=who), receive(raw, mail_from=who)
+    assert (first.reason, second.reason) == ("open", "duplicate")
+    kept = default_storage.listdir("tickets/mails-0")[1]
+    assert [name for name in kept if f"mail-{second.pk}-" in name] == []
+    assert [name for name in kept if f"mail-{first.pk}-" in name]
+
+
 def test_what_cannot_be_inserted_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault shows when all are written together."""
     rows = [
@@ -382,6 +423,7 @@ def test_one_that_outlasts_its_reader_leaves_the_set(monkeypatch: pytest.MonkeyP
     rows = [
         arrive(eml(f"Mail {n}", message_id=f"{n}@x", sender=f"{n}@x.example")) for n in range(4)
     ]
+    monkeypatch.setattr(inbound_tasks, "LATE", 3.0)
     real, go_on = understood.read, threading.Event()
 
     def slow(row: InboundMail, raw: bytes, **how: Any) -> understood.Understood:
@@ -428,6 +470,7 @@ def test_a_set_ends_when_its_time_is_up_and_the_rest_is_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sets, "SECONDS", dict.fromkeys(sets.SECONDS, -1.0))
+    monkeypatch.setattr(sets, "AT_LEAST", 1)
     rows = [
         arrive(eml(f"Mail {n}", message_id=f"{n}@x", sender=f"{n}@x.example")) for n in range(3)
     ]
