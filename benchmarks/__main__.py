@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import accept, busy, latency
 from benchmarks.site import fsyncs_per_second, last_line, reachable, site
 
-PARTS = ("accept", "pipeline", "latency", "busy", "pages")
+PARTS = ("accept", "pipeline", "outbound", "latency", "busy", "pages")
 DATABASES = ("sqlite", "postgres")
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 
@@ -38,6 +38,7 @@ def main() -> int:
     measures: dict[str, Callable[[argparse.Namespace, str], Iterator[Row]]] = {
         "accept": _accept,
         "pipeline": _pipeline,
+        "outbound": _outbound,
         "latency": _latency,
         "busy": _busy,
         "pages": _pages,
@@ -103,6 +104,12 @@ def _pipeline(given: argparse.Namespace, database: str) -> Iterator[Row]:
             }
 
 
+def _outbound(given: argparse.Namespace, database: str) -> Iterator[Row]:
+    with site(database, given.postgres, given.folder) as own:
+        mails = 300 if given.quick else 2000
+        yield json.loads(last_line(own.run("-m", "benchmarks.outbound", f"--mails={mails}")))
+
+
 def _latency(given: argparse.Namespace, database: str) -> Iterator[Row]:
     with site(database, given.postgres, given.folder) as own:
         yield latency.measure(own, count=30 if given.quick else 100)
@@ -158,6 +165,13 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("parse CPU ms", "parse_cpu_ms", ".1f"),
         ("preload s", "preload_seconds", ".0f"),
     ],
+    "outbound": [
+        ("database", "database", "s"),
+        ("mails", "mails", ",d"),
+        ("sent/s", "sent", ",.0f"),
+        ("CPU ms", "cpu_ms", ".1f"),
+        ("load", "load", ".1f"),
+    ],
     "latency": [
         ("database", "database", "s"),
         ("mails", "mails", "d"),
@@ -190,6 +204,7 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
 _TITLES = {
     "accept": "Durable accepts, beside a stock aiosmtpd that throws mail away",
     "pipeline": "Stored row to committed ticket in one process, beside bare parsing",
+    "outbound": "Outbox rows to a mail server that keeps nothing, by one worker",
     "pages": "Each page and each search, with as many tickets; SCALE=1000000 for a million besides",
     "busy": "Staff pages while mail pours into the same `serve`, beside the same pages at rest",
     "latency": "From 250 to the acknowledgement handed over, ten mails a second",

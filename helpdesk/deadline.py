@@ -2,7 +2,7 @@
 
 smtplib, requests and botocore give each step a time-out of its own, which every byte that arrives
 begins anew. So the TCP connections themselves are cut: each is known by a second handle, to which
-it is the same whether TLS or a proxy came on top of it, and a timer shuts them all down.
+it is the same whether TLS or a proxy came on top of it. One thread of the process shuts them down.
 """
 
 import functools
@@ -13,7 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+IDLE_SECONDS = 3600.0
 _current = threading.local()
+_changed = threading.Condition()
+_running: set["Deadline"] = set()
+_cutter: threading.Thread | None = None
+_wakes_at = 0.0
 
 
 class TooLate(Exception):
@@ -26,13 +31,13 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.has_passed = False
-        self._at = time.monotonic() + seconds
+        self.at = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._handles: list[socket.socket] = []
 
     def left(self) -> float:
         """Seconds, more than none. Raises TooLate."""
-        if self.has_passed or (left := self._at - time.monotonic()) <= 0:
+        if self.has_passed or (left := self.at - time.monotonic()) <= 0:
             raise TooLate(f"it took longer than {self.seconds:g} s")
         return left
 
@@ -61,15 +66,13 @@ def within(seconds: float) -> Iterator[Deadline]:
     """Whatever this thread connects to, by `connect` or a pool of `watched` classes, is cut after
     so many seconds."""
     deadline, outer = Deadline(seconds), getattr(_current, "deadline", None)
-    timer = threading.Timer(seconds, deadline.cut)
-    timer.daemon = True
-    timer.start()
+    _begin(deadline)
     _current.deadline = deadline
     try:
         yield deadline
     finally:
         _current.deadline = outer
-        timer.cancel()
+        _end(deadline)
         deadline.forget()
 
 
@@ -110,6 +113,38 @@ def watched(classes: Mapping[str, Any]) -> dict[str, Any]:
     """The classes of a urllib3 manager's pools (`pool_classes_by_scheme`), connecting by
     `connect`."""
     return {scheme: _watched(pool) for scheme, pool in classes.items()}
+
+
+def _begin(deadline: Deadline) -> None:
+    global _cutter, _wakes_at
+    with _changed:
+        _running.add(deadline)
+        if _cutter is None or not _cutter.is_alive():  # the first, or the first after a fork
+            _wakes_at = 0.0
+            _cutter = threading.Thread(target=_cut_in_time, name="deadlines", daemon=True)
+            _cutter.start()
+        elif deadline.at < _wakes_at:
+            _changed.notify()
+
+
+def _end(deadline: Deadline) -> None:
+    with _changed:
+        _running.discard(deadline)
+
+
+def _cut_in_time() -> None:
+    global _wakes_at
+    while True:
+        with _changed:
+            now = time.monotonic()
+            late = {deadline for deadline in _running if deadline.at <= now}
+            _running.difference_update(late)
+            if not late:
+                # Woken by a mail that is over: seldom enough, for most end long before their time.
+                _wakes_at = min((deadline.at for deadline in _running), default=now + IDLE_SECONDS)
+                _changed.wait(_wakes_at - now)
+        for deadline in late:
+            deadline.cut()
 
 
 @functools.cache

@@ -38,7 +38,7 @@ def deliver(pk: int) -> None:
         finish(_rows(), alert, state=Alert.State.FAILED, error=access.NOT_THEIRS)
         return
     try:
-        with renewing.renewed(_rows(), alert, LEASE, at_most=HOLD):
+        with renewing.renewed(_rows(), [alert], LEASE, at_most=HOLD):
             alerts.send(alert)
     except Exception as error:  # Apprise's plugins raise what they like
         words = f"{type(error).__name__}: {error}"[:2000]

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.db import DataError, IntegrityError, connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -48,8 +48,9 @@ _RECEIVED = InboundMail.objects.select_related("raw").filter(state=InboundMail.S
 def process(pk: int) -> None:
     """Row `pk` is due, and what else is due is taken with it. Safe to call any number of times, by
     any number of workers."""
-    rows = _RECEIVED.filter(is_slow=False)
-    _process_set(rows, pk, with_it=rows.filter(size__lte=LARGE))
+    ordinary = _RECEIVED.filter(Q(pk=pk) | Q(size__lte=LARGE), is_slow=False)
+    if not _process_due(ordinary, pk, MOST):
+        ring("tasks.inbound.process", pk)  # its turn has not come
 
 
 @shared_task(time_limit=limit(LEASE))
@@ -57,7 +58,7 @@ def process(pk: int) -> None:
 def process_large(pk: int) -> None:
     """As `process`, on a queue of its own: reading a large mail takes long enough for small ones to
     wait for it."""
-    _process_set(_RECEIVED.filter(is_slow=False), pk)
+    _process_due(_RECEIVED.filter(pk=pk, is_slow=False), pk, 1)
 
 
 @shared_task(time_limit=limit(SLOW_LEASE))
@@ -65,31 +66,27 @@ def process_large(pk: int) -> None:
 def process_slow(pk: int) -> None:
     """Row `pk` is due, and has outlasted a reader once: on a queue of its own, so that such mail
     waits for itself alone."""
-    _process_set(_RECEIVED.filter(is_slow=True), pk, lease=SLOW_LEASE)
+    _process_due(_RECEIVED.filter(pk=pk, is_slow=True), pk, 1, lease=SLOW_LEASE)
 
 
-def _process_set(
-    due: "QuerySet[InboundMail]",
-    pk: int,
-    *,
-    with_it: "QuerySet[InboundMail] | None" = None,
-    lease: timedelta = LEASE,
-) -> None:
+def _process_due(
+    rows: "QuerySet[InboundMail]", pk: int, most: int, *, lease: timedelta = LEASE
+) -> bool:
+    """Those of `rows` that have been due longest, set after set while there are enough, if `pk` is
+    due. Whether it was among them, or somebody else has taken it along."""
     if not _is_due(pk):
-        return  # another worker has taken it along
-    until = time.monotonic() + GO_ON
-    reading = _Reading(lease_due(due, pk, with_it=with_it, most=MOST, lease=lease))
+        return True
+    until, is_done = time.monotonic() + GO_ON, False
+    reading = _Reading(lease_due(rows, most, lease=lease))
     while reading.rows:
+        is_done |= any(row.pk == pk for row in reading.rows)
         # The next ones are read while these are written.
-        more = with_it is not None and len(reading.rows) == MOST and time.monotonic() < until
-        next_one = _Reading(
-            lease_due(with_it, None, with_it=with_it, most=MOST, lease=lease)
-            if more and with_it is not None
-            else []
-        )
+        goes_on = len(reading.rows) == MOST and time.monotonic() < until
+        behind = _Reading(lease_due(rows, most, lease=lease) if goes_on else [])
         for read in reading:
             _carry_out(read)
-        reading = next_one
+        reading = behind
+    return is_done or not _is_due(pk)
 
 
 _is_due = Prepared(

@@ -5,10 +5,12 @@ past a short lease that is renewed while the work goes on (tasks.renewing), and 
 A killed worker's row becomes due again by itself. Whoever finishes must name the attempt that it
 leased: of two workers, one finishes."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from itertools import groupby
 from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Now
 
@@ -22,46 +24,27 @@ def lease_row(rows: "QuerySet[Row]", pk: int, *, lease: timedelta, **marks: Any)
     `rows` names the state in which a row is work; `marks` are written with the lease. The row comes
     back as it is after it.
     """
-    # By the database's clock: a worker whose own is ahead would take what another is at. (SQLite's
-    # has milliseconds.)
-    leased = rows.filter(pk=pk, next_attempt_at__lte=Now() + timedelta(milliseconds=2)).update(
-        next_attempt_at=Now() + lease, attempts=F("attempts") + 1, **marks
-    )
+    leased = due(rows).filter(pk=pk).update(**_leased(lease, marks))
     return rows.get(pk=pk) if leased else None
 
 
-def lease_due(
-    rows: "QuerySet[Row]",
-    pk: int | None,
-    *,
-    with_it: "QuerySet[Row] | None",
-    most: int,
-    lease: timedelta,
-) -> list[Row]:
-    """The row, if it is due, and `with_it` what else is, those first that have been longest: up to
-    `most` of them, leased, in the order of their numbers."""
+def lease_due(rows: "QuerySet[Row]", at_most: int, *, lease: timedelta, **marks: Any) -> list[Any]:
+    """Those that have been due longest, leased together; what another worker is leasing just now is
+    passed over. They come back as they were, but for the attempt that is counted."""
     with transaction.atomic():
-        found = set(_free(rows).filter(pk=pk).values_list("pk", flat=True)) if pk else set()
-        if with_it is not None and (found or not pk):
-            others = _free(with_it).exclude(pk__in=found).order_by("next_attempt_at")
-            found.update(others.values_list("pk", flat=True)[: most - len(found)])
-        if not found:
-            return []
-        leased = rows.filter(pk__in=found)
-        leased.update(next_attempt_at=Now() + lease, attempts=F("attempts") + 1)
-    return list(leased.order_by("pk"))
+        longest = due(rows).order_by("next_attempt_at", "pk")
+        found: list[Any] = [*longest.select_for_update(skip_locked=True, of=("self",))[:at_most]]
+        if found:
+            every = rows.model._default_manager.filter(pk__in=[row.pk for row in found])
+            every.update(**_leased(lease, marks))
+    for row in found:
+        row.attempts += 1
+    return found
 
 
-def _free(rows: "QuerySet[Row]") -> "QuerySet[Row]":
-    """Those that are due and that nobody else is just leasing, locked."""
-    if connection.vendor != "postgresql":
-        return _due(rows)
-    return _due(rows).select_for_update(skip_locked=True, no_key=True)
-
-
-def _due(rows: "QuerySet[Row]") -> "QuerySet[Row]":
-    # By the database's clock: a worker whose own is ahead would take what another is at.
-    return rows.select_related(None).filter(next_attempt_at__lte=Now() + CLOCKS_DIFFER)
+def due(rows: "QuerySet[Row]") -> "QuerySet[Row]":
+    """By the database's clock: a worker whose own is ahead would take what another is at."""
+    return rows.filter(next_attempt_at__lte=Now() + CLOCKS_DIFFER)
 
 
 def finish(rows: "QuerySet[Row]", row: Any, **outcome: Any) -> bool:
@@ -69,6 +52,29 @@ def finish(rows: "QuerySet[Row]", row: Any, **outcome: Any) -> bool:
     return rows.filter(pk=row.pk, attempts=row.attempts).update(**outcome) == 1
 
 
+def finish_all(rows: "QuerySet[Any]", held: Iterable[Any], **outcome: Any) -> bool:
+    """`finish` for each of them. False where one does not stand there any more: what was written
+    of the others is the caller's to take back."""
+    return all(
+        rows.filter(pk__in=pks, attempts=attempts).update(**outcome) == len(pks)
+        for attempts, pks in by_attempt(held)
+    )
+
+
+def by_attempt(held: Iterable[Any]) -> list[tuple[int, list[int]]]:
+    """Their ids by the attempt that was leased: mostly it is the first of all of them."""
+    ordered = sorted(held, key=_attempts)
+    return [(attempts, [row.pk for row in some]) for attempts, some in groupby(ordered, _attempts)]
+
+
 def back_off(attempts: int, *, first: float = 5.0, longest: float = 3600.0) -> timedelta:
     """How long to wait after the attempt with that number: doubling, from `first` seconds."""
     return timedelta(seconds=min(longest, first * 2 ** max(0, attempts - 1)))
+
+
+def _leased(lease: timedelta, marks: dict[str, Any]) -> dict[str, Any]:
+    return {"next_attempt_at": Now() + lease, "attempts": F("attempts") + 1, **marks}
+
+
+def _attempts(row: Any) -> int:
+    return int(row.attempts)

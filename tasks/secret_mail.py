@@ -9,15 +9,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from helpdesk.models import OutboundMail
-from tasks import outbound, sweeping
+from tasks import outbound, sending, sweeping
 from tasks.watchdog import limit, watched
 
 # Renewed: who waits for a code waits no longer for a worker that was killed.
 LEASE = timedelta(seconds=6)
 
 
-@shared_task(name="tasks.codes.deliver", time_limit=limit(outbound.HOLD))
-@watched("outgoing mail", outbound.HOLD)
+@shared_task(name="tasks.codes.deliver", time_limit=limit(sending.HOLD))
+@watched("outgoing mail", sending.HOLD)
 def deliver(pk: int) -> None:
     """Row `pk` is due."""
     outbound.deliver_row(_rows(), pk, lease=LEASE, retry=timedelta(seconds=2))

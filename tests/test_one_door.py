@@ -46,7 +46,7 @@ MAY_WRITE = [
     "tasks.leasing",  # whose a due row is, and its outcome
     "tasks.renewing",  # that its holder is still at it
     "tasks.inbound",  # a mail that waits for its parent
-    "tasks.outbound",  # the outcome of a delivery
+    "tasks.writing_down",  # that mail was sent
     "tasks.secret_mail",  # wipes secrets whose time is over
     "tasks.scanning",  # when a file is looked at again; what is found goes through actions
     "tasks.housekeeping",  # deletes what has had its time
@@ -55,7 +55,7 @@ MAY_WRITE = [
 _WRITES = {"save", "delete", "create", "get_or_create", "update_or_create"}
 _WRITES |= {"update", "bulk_create", "bulk_update", "create_user", "create_superuser"}
 _WRITES |= {"save_base", "log_action", "log_actions", "raw"}
-_WRITES |= {"insert", "insert_all", "together"}  # helpdesk.changes
+_WRITES |= {"insert", "insert_all"}  # helpdesk.changes
 _WRITES |= {f"a{name}" for name in _WRITES} | {"_raw_delete"}
 _OF_A_RELATION = {"set", "add", "remove", "clear", "aset", "aadd", "aremove", "aclear"}
 _NO_ROWS = {"default_storage", "cache"}  # Django's names for files, and for what may be forgotten

@@ -76,8 +76,12 @@ class Media(APIView):
     """The same by its path in the storage."""
 
     @extend_schema(
-        responses=FILE, parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH), UNSCANNED]
+        responses=FILE,
+        parameters=[
+            *(OpenApiParameter(name, str, OpenApiParameter.PATH) for name in ("folder", "name")),
+            UNSCANNED,
+        ],
     )
-    def get(self, request: Request, ticket: int, name: str) -> FileResponse:
-        found = access.attachment_at(request.user, f"tickets/{ticket}/{name}")
+    def get(self, request: Request, folder: str, name: str) -> FileResponse:
+        found = access.attachment_at(request.user, f"tickets/{folder}/{name}")
         return download(found, unscanned=request.query_params.get("unscanned") == "yes")

@@ -45,7 +45,7 @@ urlpatterns = [
     path(
         "api/attachments/<key:pk>/", attachments.AttachmentDownload.as_view(), name="api-attachment"
     ),
-    path("media/tickets/<key:ticket>/<str:name>/", attachments.Media.as_view()),
+    path("media/tickets/<str:folder>/<str:name>/", attachments.Media.as_view()),
     path("api/agent/tickets/", agents.Desk.as_view()),
     path("api/agent/tickets/claim/", agents.ClaimTicket.as_view()),
     path("add/", guests.Add.as_view()),

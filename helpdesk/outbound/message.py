@@ -79,9 +79,8 @@ class Message(EmailMultiAlternatives):
 def seven_bit(text: str) -> Charset:
     """UTF-8 as quoted-printable, or as base64 where that is shorter by far (RFC 2045 6.7, 6.8)."""
     charset = Charset("utf-8")
-    charset.body_encoding = (
-        BASE64 if sum(not letter.isascii() for letter in text) * 3 > len(text) else QP
-    )
+    foreign = len(text) - len(text.encode("ascii", "ignore"))
+    charset.body_encoding = BASE64 if foreign * 3 > len(text) else QP
     return charset
 
 

@@ -99,7 +99,8 @@ def _new(url: str) -> Any:
 
 
 def _kept_one(key: Hashable) -> Any:
-    """The connection to that server that this thread used last, if it is still answered on."""
+    """The connection to that server that this thread used last, unless that is long ago. Whether
+    the server has ended it meanwhile shows when it is used (to_smtp)."""
     backend, used_at = getattr(_kept, "backends", {}).pop(key, (None, 0.0))
     if backend is None or _still_there(backend, used_at):
         return backend
@@ -111,12 +112,7 @@ def _still_there(backend: Any, used_at: float) -> bool:
     if backend.connection.sock is None:
         return False
     deadline.watch(backend.connection.sock)
-    if time.monotonic() - used_at > IDLE_SECONDS:
-        return False
-    try:
-        return bool(backend.connection.noop()[0] == 250)
-    except (smtplib.SMTPException, OSError):
-        return False
+    return time.monotonic() - used_at <= IDLE_SECONDS
 
 
 def _watch_provider(backend: Any) -> None:

@@ -71,6 +71,8 @@ def is_there(name: str) -> None:
 def _settle(name: str, **fresh: Any) -> None:
     fresh |= {"open_until": None, "failing_since": None, "error": ""}
     doubted = MailServer.objects.filter(Q(faults__gt=0) | ~Q(refused=[]), name=name)
+    if not doubted.exists():  # nearly always
+        return
     was_open = doubted.filter(open_until__isnull=False).update(**fresh)
     doubted.update(**fresh)
     if was_open:

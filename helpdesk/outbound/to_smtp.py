@@ -5,6 +5,7 @@ import re
 import smtplib
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
@@ -22,6 +23,18 @@ class _SMTP(smtplib.SMTP):
     """Its connection is cut when the time for the mail is up. A reply is what its first digit says
     (RFC 5321 4.2.1)."""
 
+    def hand_over(
+        self, sender: str, recipient: str, content: bytes, options: Sequence[str]
+    ) -> None:
+        """One mail to one recipient. Raises what `sendmail` raises, and MayBeSent."""
+        if not self.has_extn("pipelining"):
+            self.sendmail(sender, [recipient], content, options)
+            return
+        if self.has_extn("size"):
+            options = (f"size={len(content)}", *options)
+        self._ask_at_once(sender, recipient, options)
+        self._send_content(content)
+
     def mail(self, sender: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
         return _plain(*super().mail(sender, options))
 
@@ -35,6 +48,54 @@ class _SMTP(smtplib.SMTP):
         code, said = self.getreply()
         if code != 354:
             raise smtplib.SMTPDataError(code, said)
+        return self._content(msg)
+
+    def _ask_at_once(self, sender: str, recipient: str, options: Sequence[str]) -> None:
+        """MAIL, RCPT and DATA in one write (RFC 2920 3.1). Returns where all three were granted."""
+        self.command_encoding = "utf-8" if "SMTPUTF8" in options else "ascii"
+        commands = [
+            f"MAIL FROM:{smtplib.quoteaddr(sender)}{''.join(f' {option}' for option in options)}",
+            f"RCPT TO:{smtplib.quoteaddr(recipient)}",
+            "DATA",
+        ]
+        if any("\r" in command or "\n" in command for command in commands):
+            raise ValueError("an address with a line break")
+        self.send("".join(f"{command}\r\n" for command in commands))
+        granted = _plain(*self.getreply())
+        if granted[0] != 250:
+            self._take_back(granted[0], was_mail=True)
+            raise smtplib.SMTPSenderRefused(*granted, sender)
+        granted = _plain(*self.getreply())
+        if granted[0] != 250:
+            self._take_back(granted[0])
+            raise smtplib.SMTPRecipientsRefused({recipient: granted})
+        code, said = self.getreply()
+        if code != 354:
+            raise smtplib.SMTPDataError(code, said)
+
+    def _take_back(self, code: int, *, was_mail: bool = False) -> None:
+        """After a refusal of what DATA was sent along with. A server that asks for the mail all the
+        same gets none: a lone dot where it has no recipient (RFC 2920 3.1)."""
+        if code == 421:
+            self.close()
+            return
+        # The refusal is said, whatever becomes of the connection.
+        with suppress(smtplib.SMTPServerDisconnected, OSError):
+            has_recipient = was_mail and _plain(*self.getreply())[0] == 250
+            if self.getreply()[0] != 354:
+                return
+            if has_recipient:
+                self.close()
+            else:
+                self.send(b".\r\n")
+                self.getreply()
+
+    def _send_content(self, content: bytes) -> None:
+        code, said = self._content(content)
+        if code != 250:
+            raise smtplib.SMTPDataError(code, said)
+
+    def _content(self, msg: bytes) -> tuple[int, bytes]:
         quoted = re.sub(rb"(?m)^\.", b"..", msg)  # RFC 5321 4.5.2
         self.send(quoted + (b"" if quoted.endswith(b"\r\n") else b"\r\n") + b".\r\n")
         try:
@@ -81,33 +142,59 @@ class EmailBackend(DjangoBackend):
     def connection_class(self) -> type[smtplib.SMTP]:
         return _SMTPS if self.use_ssl else _SMTP
 
+    has_sent = False  # by the connection that is open
+
+    def open(self) -> bool | None:
+        self.has_sent = self.has_sent and self.connection is not None
+        return super().open()
+
     def _send(self, email_message: Any) -> bool:
-        assert self.connection is not None
         sender = _sender(getattr(email_message, "return_path", email_message.from_email))
         recipients = [on_the_wire(address) for address in email_message.recipients()]
+        content = email_message.message().as_bytes(linesep="\r\n")
+        if sign := getattr(email_message, "sign", None):
+            content = sign(content)
+        utf8 = getattr(email_message, "needs_utf8", False)
+        for recipient in recipients:
+            try:
+                self._hand_over(sender, recipient, content, utf8=utf8)
+            except smtplib.SMTPException as error:
+                if not (self.has_sent and _is_good_bye(error)):
+                    raise
+                # The server has ended a connection that was open already: nobody's fault.
+                self.close()
+                self.open()
+                self._hand_over(sender, recipient, content, utf8=utf8)
+            self.has_sent = True
+        return True
+
+    def _hand_over(self, sender: str, recipient: str, content: bytes, *, utf8: bool) -> None:
+        assert isinstance(self.connection, _SMTP)
         self.connection.ehlo_or_helo_if_needed()
-        options = (
-            self._utf8(sender, recipients) if getattr(email_message, "needs_utf8", False) else ()
-        )
+        options = self._utf8(sender, recipient) if utf8 else ()
         if self.connection.has_extn("dsn"):
             # RFC 3461 4.3: we have the mail ourselves, and what signs somebody in is not to travel
             # back.
             options = (*options, "RET=HDRS")
-        content = email_message.message().as_bytes(linesep="\r\n")
-        if sign := getattr(email_message, "sign", None):
-            content = sign(content)
-        self.connection.sendmail(sender, recipients, content, options)
-        return True
+        self.connection.hand_over(sender, recipient, content, options)
 
-    def _utf8(self, sender: str, recipients: list[str]) -> tuple[str, ...]:
+    def _utf8(self, sender: str, recipient: str) -> tuple[str, ...]:
         """The options of MAIL FROM (RFC 6531). Raises Unwritable for a recipient, and
         SMTPSenderRefused for a sender, that the server cannot write."""
         assert self.connection is not None
         if self.connection.has_extn("smtputf8"):
             return ("SMTPUTF8", "BODY=8BITMIME")
-        for address in filter(needs_utf8, recipients):
-            raise Unwritable(address, "the server does not offer SMTPUTF8")
+        if needs_utf8(recipient):
+            raise Unwritable(recipient, "the server does not offer SMTPUTF8")
         raise smtplib.SMTPSenderRefused(553, b"the server does not offer SMTPUTF8", sender)
+
+
+def _is_good_bye(error: Exception) -> bool:
+    """Whether the connection has ended, or the server says that it ends it (421, RFC 5321 3.8),
+    before it had the mail."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == 421
+    return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error, MayBeSent)
 
 
 def _plain(code: int, said: bytes) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks import outbound
 from tests.flow.test_serve import ROOT, Served
 from tests.support.services import DROP, smtp_sink, wait_for
 
@@ -51,11 +52,12 @@ def test_each_mail_is_delivered_and_a_repeat_has_the_same_message_id(tmp_path: P
         sink.replies.extend(
             ["451 4.3.0 busy", "250 OK", DROP, "250 OK", "452 4.2.2 full", "250 OK"] * 4
         )
-        sink.rcpt_replies.extend(["250 OK"] * 30 + ["550 5.1.1 no such user", "450 4.2.0 later"])
-        for _ in range(2):
+        for kills in (1, 2):
             before = len(sink.mails)
             wait_for(lambda seen=before: len(sink.mails) > seen + MAILS // 10, 30)  # type: ignore[misc]
             served.kill()
+            if kills == 2:  # no kill comes between these answers and what is written down of them
+                sink.rcpt_replies.extend(["550 5.1.1 no such user", "450 4.2.0 later"])
             served.start()
         try:
             # What the server hung up on may have been taken: it is tried again after five minutes.
@@ -73,13 +75,17 @@ def test_each_mail_is_delivered_and_a_repeat_has_the_same_message_id(tmp_path: P
             states = dict(
                 served.rows("select state, count(*) from helpdesk_outboundmail group by state")
             )
+            query = "select message_id from helpdesk_outboundmail where state = 'failed'"
+            refused = {f"<{found}>" for (found,) in served.rows(query)}
         finally:
             served.kill()
         assert states == {"sent": MAILS - 1, "failed": 1}
         seen = Counter(str(message_from_bytes(raw)["Message-ID"]) for _, raw in sink.mails)
-        assert len(seen) == MAILS - 1
-        # Twice only what was under way at a kill, or what the server took and hung up on.
-        assert sum(seen.values()) - len(seen) <= 2 + 4
+        # The one that was refused may be a repeat, whose first copy was taken.
+        assert len(seen.keys() - refused) == MAILS - 1
+        # Twice only what was sent and not yet written down at a kill, or what the server took and
+        # hung up on.
+        assert sum(seen.values()) - len(seen) <= 2 * outbound.AT_ONCE + 4
 
 
 def test_a_reset_link_arrives_within_two_seconds_while_a_thousand_mails_wait(

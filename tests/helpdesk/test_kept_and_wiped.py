@@ -23,11 +23,11 @@ from helpdesk.models import (
     ProvenDay,
 )
 from inbound.models import InboundMail
-from tasks import outbound
+from tasks import sending
 from tasks.housekeeping import clean_up
 from tasks.secret_mail import deliver, sweep
 from tests.support.api import PNG, Api, a_file, a_ticket
-from tests.support.mail import agent, arrive, customer, eml, mailbox, receive
+from tests.support.mail import agent, another_worker_has, arrive, customer, eml, mailbox, receive
 
 pytestmark = pytest.mark.django_db
 CLEO = "cleo@example.net"
@@ -64,7 +64,7 @@ def test_a_code_that_a_server_refuses_for_good_is_wiped(monkeypatch: pytest.Monk
     def refuse(mail: OutboundMail) -> str:
         raise smtplib.SMTPRecipientsRefused({mail.to_address: (550, b"no such user")})
 
-    monkeypatch.setattr(outbound.delivery, "send", refuse)
+    monkeypatch.setattr(sending.delivery, "send", refuse)
     mail = a_code()
     deliver(mail.pk)
     mail.refresh_from_db()
@@ -227,7 +227,7 @@ def test_the_same_words_to_another_reply_address_are_no_duplicate() -> None:
 def test_what_was_seen_of_a_mail_that_waits_for_its_parent_is_kept() -> None:
     from tasks.inbound import process
 
-    arrive(eml("First", message_id="p@x"))
+    another_worker_has(arrive(eml("First", message_id="p@x")))
     child = arrive(eml("Second", message_id="c@x", in_reply_to="<p@x>"))
     process(child.pk)
     child.refresh_from_db()

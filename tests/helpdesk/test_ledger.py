@@ -30,6 +30,7 @@ from tests.support.api import Api
 from tests.support.mail import (
     SUPPORT,
     agent,
+    another_worker_has,
     arrive,
     customer,
     delivered,
@@ -99,7 +100,7 @@ def everything(to: str, name: str) -> Counter[str]:
         process(failing.pk)
     failing.refresh_from_db()
     assert failing.state == "failed"
-    arrive(eml("Parent", sender=sender, message_id=f"{name}-parent@x"), rcpt=to)
+    another_worker_has(arrive(eml("Parent", sender=sender, message_id=f"{name}-parent@x"), rcpt=to))
     child = receive(
         eml("Child", sender=sender, message_id=f"{name}-c@x", in_reply_to=f"<{name}-parent@x>"),
         rcpt=to,

@@ -1,15 +1,18 @@
 """Mail for tests: written in one line, received as a transport would hand it over, delivered to a
 folder."""
 
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from helpdesk.models import OutboundMail, Person, Ticket
 from inbound import store
 from inbound.models import InboundMail, Mailbox
 from inbound.reading.message import Envelope
+from tasks import outbound
 from tasks.inbound import process, process_slow
 from tasks.outbound import deliver
 
@@ -76,6 +79,12 @@ def receive(
     return row
 
 
+def another_worker_has(row: InboundMail) -> None:
+    """It is leased, for a while."""
+    soon = timezone.now() + timedelta(minutes=10)
+    InboundMail.objects.filter(pk=row.pk).update(next_attempt_at=soon)
+
+
 def ticket_of(row: InboundMail) -> Ticket:
     return Ticket.objects.get(pk=row.ticket_number or 0)
 
@@ -96,9 +105,14 @@ def customer(address: str = "cleo@example.net", name: str = "Cleo") -> Person:
 
 def delivered(mail: OutboundMail) -> bytes:
     """Sends that one; the mail as it left, with its headers alone before it."""
-    deliver(mail.pk)
+    deliver_alone(mail.pk)
     raw = max(Path(settings.EMAIL_FILE_PATH).glob("*.eml")).read_bytes()
     return raw.split(b"\r\n", 2)[2]
+
+
+def deliver_alone(pk: int) -> None:
+    """Sends that one, and nothing that is due beside it."""
+    outbound.deliver_row(outbound.queued(), pk)
 
 
 def deliver_all() -> list[bytes]:

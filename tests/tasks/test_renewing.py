@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from helpdesk.models import OutboundMail
-from tasks import holders, outbound, renewing, secret_mail, sweeping
+from tasks import holders, outbound, renewing, secret_mail, sending, sweeping
 from tests.helpdesk.outbound.test_servers import mails, use
 from tests.support.services import smtp_sink, wait_for
 
@@ -63,7 +63,7 @@ def test_what_kills_its_worker_waits_longer_each_time_and_is_given_up_whatever_i
     waits = []
     with smtp_sink() as sink:
         use(settings, sink)
-        for _ in range(outbound.MAX_DEATHS):
+        for _ in range(sending.MAX_DEATHS):
             OutboundMail.objects.update(held_by="x")
             outbound.release(lambda holder: True)
             mail.refresh_from_db()
@@ -88,12 +88,12 @@ def test_a_lease_that_ran_out_counts_as_a_death_and_an_answer_of_the_server_ends
         use(settings, sink)
         sink.rcpt_replies.append("450 4.2.0 later")
         seen: list[int] = []
-        send = outbound.delivery.send
-        outbound.delivery.send = lambda row: seen.append(row.deaths) or send(row)  # type: ignore[func-returns-value]
+        send = sending.delivery.send
+        sending.delivery.send = lambda row: seen.append(row.deaths) or send(row)  # type: ignore[func-returns-value]
         try:
             outbound.deliver(mail.pk)
         finally:
-            outbound.delivery.send = send
+            sending.delivery.send = send
     mail.refresh_from_db()
     assert (seen, mail.deaths, mail.held_by, mail.state) == ([1], 0, "", "queued")
 
@@ -112,7 +112,7 @@ def test_a_lease_is_renewed_while_the_mail_is_sent_and_not_for_ever() -> None:
         ).total_seconds()
 
     OutboundMail.objects.update(next_attempt_at=timezone.now() + lease)
-    with renewing.renewed(OutboundMail.objects.all(), mail, lease, at_most=timedelta(seconds=4)):
+    with renewing.renewed(OutboundMail.objects.all(), [mail], lease, at_most=timedelta(seconds=4)):
         time.sleep(3)
         assert left() > 0.3
         wait_for(lambda: left() < -0.5, 10)
@@ -123,7 +123,7 @@ def test_a_lease_is_renewed_while_the_mail_is_sent_and_not_for_ever() -> None:
 def test_that_it_was_sent_is_written_down_once_the_database_is_back(settings, monkeypatch) -> None:
     (mail,) = mails(1)
     faults = iter([OperationalError("the server closed the connection"), InterfaceError("closed")])
-    sent = outbound.delivery.sent
+    sent = sending.delivery.sent
 
     def away(*args: Any) -> dict[str, Any]:
         for fault in faults:
@@ -132,7 +132,7 @@ def test_that_it_was_sent_is_written_down_once_the_database_is_back(settings, mo
             raise fault
         return sent(*args)
 
-    monkeypatch.setattr(outbound.delivery, "sent", away)
+    monkeypatch.setattr(sending.delivery, "sent", away)
     with smtp_sink() as sink:
         use(settings, sink)
         outbound.deliver(mail.pk)
@@ -152,7 +152,7 @@ def test_a_renewal_that_fails_is_tried_again(monkeypatch) -> None:
             return OutboundMail.objects.filter(**which)
 
     OutboundMail.objects.update(next_attempt_at=timezone.now() + lease)
-    with renewing.renewed(Rows(), mail, lease, at_most=timedelta(seconds=30)):  # type: ignore[arg-type]
+    with renewing.renewed(Rows(), [mail], lease, at_most=timedelta(seconds=30)):  # type: ignore[arg-type]
         wait_for(
             lambda: (
                 OutboundMail.objects.get().next_attempt_at

@@ -25,7 +25,7 @@ from inbound.reading.message import Envelope
 from inbound.store import Arrival
 from tasks.inbound import process, sweep
 from tests.inbound.reading.test_classify import DSN
-from tests.support.mail import agent, arrive, eml, mailbox, receive, ticket_of
+from tests.support.mail import agent, another_worker_has, arrive, eml, mailbox, receive, ticket_of
 
 pytestmark = pytest.mark.django_db
 
@@ -163,11 +163,6 @@ def test_two_strangers_who_answer_the_same_newsletter_get_a_ticket_each() -> Non
     assert two.evidence["candidates"][0]["why"].endswith(
         "only an id that others mention leads here"
     )
-
-
-def another_worker_has(row: InboundMail) -> None:
-    soon = timezone.now() + timedelta(minutes=10)
-    InboundMail.objects.filter(pk=row.pk).update(next_attempt_at=soon)
 
 
 def test_a_reply_that_overtakes_its_parent_waits_for_it() -> None:

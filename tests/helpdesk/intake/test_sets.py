@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -34,8 +33,19 @@ from inbound.addresses import bounce_address, reply_address
 from inbound.models import InboundMail
 from inbound.reading.message import Envelope
 from tasks import inbound as inbound_tasks
+from tasks import leasing
 from tests.inbound.reading.test_classify import DSN
-from tests.support.mail import SUPPORT, agent, arrive, customer, eml, mailbox, receive, ticket_of
+from tests.support.mail import (
+    SUPPORT,
+    agent,
+    another_worker_has,
+    arrive,
+    customer,
+    eml,
+    mailbox,
+    receive,
+    ticket_of,
+)
 
 pytestmark = pytest.mark.django_db
 MAILS = int(os.environ.get("SET_MAILS", "90"))
@@ -260,21 +270,13 @@ def become(
         b = before()
         stored(shuffled(found, order), b)
         with monkeypatch.context() as patch:
-            patch.setattr(inbound_tasks, "MOST", _Most(at_once))
+            patch.setattr(
+                inbound_tasks,
+                "lease_due",
+                lambda rows, most, **how: leasing.lease_due(rows, at_once(), **how),
+            )
             process_all()
         return outcome()
-
-
-class _Most(int):
-    """How many there are in a set: another number each time that somebody asks."""
-
-    def __new__(cls, ask: Callable[[], int]) -> "_Most":
-        made = super().__new__(cls, 1)
-        made.ask = ask  # type: ignore[attr-defined]
-        return made
-
-    def __sub__(self, other: int) -> int:
-        return int(self.ask()) - other  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + 3))
@@ -371,8 +373,7 @@ def test_what_waited_in_a_set_that_could_not_be_written_waits_on(
 ) -> None:
     """Nothing of the first try is left, in memory either."""
     parent = arrive(eml("first", message_id="p@x"))
-    soon = timezone.now() + timedelta(minutes=10)
-    InboundMail.objects.filter(pk=parent.pk).update(next_attempt_at=soon)
+    another_worker_has(parent)
     reply = arrive(eml("second", message_id="c@x", in_reply_to="<p@x>"))
     other = arrive(eml("third", message_id="d@x"))
     bad = arrive(eml("bad", message_id="bad@x"))

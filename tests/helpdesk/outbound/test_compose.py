@@ -16,8 +16,7 @@ from django.core.files.storage import default_storage
 from helpdesk import actions
 from helpdesk.actions import Content, File, watching
 from helpdesk.models import Identity, MailTemplate, OutboundMail, Person
-from tasks.outbound import deliver
-from tests.support.mail import agent, eml, mailbox, receive, ticket_of
+from tests.support.mail import agent, deliver_alone, eml, mailbox, receive, ticket_of
 from tests.support.services import smtp_sink
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +49,7 @@ def sent(settings, pk: int) -> bytes:
     with smtp_sink(utf8=False) as sink:
         settings.EMAIL_BACKEND = "helpdesk.outbound.to_smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
-        deliver(pk)
+        deliver_alone(pk)
         (found,) = sink.mails
     return bytes(found[1])
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from helpdesk import deadline
 from helpdesk.models import MailServer, OutboundMail
 from helpdesk.outbound import compose, server_connections, to_smtp
-from tasks import outbound
+from tasks import outbound, sending
 from tests.support.mail import eml, receive
 
 pytestmark = pytest.mark.django_db
@@ -164,7 +164,7 @@ def is_given_back(mail: OutboundMail) -> None:
 
 def test_a_mail_is_given_back_long_before_another_worker_takes_its_row(monkeypatch) -> None:
     monkeypatch.undo()
-    assert outbound.HOLD.total_seconds() >= server_connections.SEND_SECONDS + 45
+    assert sending.HOLD.total_seconds() >= server_connections.SEND_SECONDS + 45
 
 
 @pytest.mark.parametrize(

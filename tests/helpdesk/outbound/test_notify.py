@@ -32,7 +32,16 @@ from helpdesk.models.mailing import SUPPRESSED
 from helpdesk.outbound import came_back, delivery, servers
 from inbound.addresses import bounce_address
 from tasks.outbound import deliver
-from tests.support.mail import agent, customer, deliver_all, eml, mailbox, receive, ticket_of
+from tests.support.mail import (
+    agent,
+    customer,
+    deliver_all,
+    deliver_alone,
+    eml,
+    mailbox,
+    receive,
+    ticket_of,
+)
 from tests.support.services import smtp_sink
 
 pytestmark = pytest.mark.django_db
@@ -304,7 +313,7 @@ def test_after_a_few_faults_nobody_dials_until_one_mail_has_tried_and_then_all_g
         OutboundMail.objects.filter(kind="reply").order_by("pk").values_list("pk", flat=True)
     )
     for pk in pks:
-        deliver(pk)
+        deliver_alone(pk)
     rows = OutboundMail.objects.in_bulk(pks)
     assert [rows[pk].attempts for pk in pks] == [1, 1, 1, 0, 0]
     assert [rows[pk].reason for pk in pks][3:] == [servers.WAITS] * 2
@@ -314,7 +323,7 @@ def test_after_a_few_faults_nobody_dials_until_one_mail_has_tried_and_then_all_g
     with smtp_sink() as sink:
         use(settings, sink.port)
         for pk in pks:
-            deliver(pk)
+            deliver_alone(pk)
         assert (
             sorted(m["Subject"] for m in (parsed(raw) for _, raw in sink.mails)) == ["Re: Help"] * 5
         )
@@ -338,11 +347,11 @@ def test_a_server_that_refuses_one_mail_is_there_and_mail_that_waited_too_long_i
     with smtp_sink() as sink:
         use(settings, sink.port)
         sink.rcpt_replies.append("550 5.1.1 nobody")
-        deliver(first.pk)
+        deliver_alone(first.pk)
     assert MailServer.objects.get().open_until is None
     MailServer.objects.update(open_until=timezone.now() + timedelta(hours=1))
     OutboundMail.objects.filter(pk=second.pk).update(created_at=timezone.now() - timedelta(days=6))
-    deliver(second.pk)
+    deliver_alone(second.pk)
     second.refresh_from_db()
     assert second.state == "failed"
     assert OutboundMail.objects.filter(kind="delivery_failed").count() == 2

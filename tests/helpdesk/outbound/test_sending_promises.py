@@ -21,7 +21,7 @@ from inbound.models import Mailbox
 from inbound.secrets import encrypt
 from inbound.transports.webhook import provider_api
 from inbound.transports.webhook.posted import Posted
-from tasks import outbound, renewing, secret_mail
+from tasks import outbound, renewing, secret_mail, sending
 from tests.helpdesk.outbound.test_compose import FORWARDED
 from tests.helpdesk.outbound.test_servers import mails, use
 from tests.support.mail import agent, customer, eml, mailbox, receive, ticket_of
@@ -41,7 +41,7 @@ def test_a_key_that_is_missing_is_the_way_outs_fault_and_fails_no_mail(settings)
     Identity.objects.create(mailbox=Mailbox.objects.get(), dkim_selector="s", dkim_key="x")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE helpdesk_identity SET email_url = 'sealed by a key that is gone'")
-    for _ in range(outbound.MAX_ERRORS + 2):
+    for _ in range(sending.MAX_ERRORS + 2):
         OutboundMail.objects.update(next_attempt_at=timezone.now())
         MailServer.objects.update(open_until=None)
         outbound.deliver(mail.pk)
@@ -128,7 +128,7 @@ def test_a_worker_that_stalled_does_not_prolong_the_lease_of_who_came_after_it()
         next_attempt_at=timezone.now() + lease, held_by="another", attempts=7
     )
     before = OutboundMail.objects.get().next_attempt_at
-    with renewing.renewed(OutboundMail.objects.all(), mail, lease, at_most=timedelta(seconds=30)):
+    with renewing.renewed(OutboundMail.objects.all(), [mail], lease, at_most=timedelta(seconds=30)):
         Thread(target=lambda: None).start()
         renewing.time.sleep(2)
     assert OutboundMail.objects.get().next_attempt_at == before

@@ -11,8 +11,8 @@ from helpdesk.models import MailServer, OutboundMail, Person
 from helpdesk.outbound import servers, to_smtp
 from helpdesk.outbound.whose_fault import Whose
 from inbound.models import Mailbox
-from tasks import outbound
-from tests.support.mail import agent, eml, receive
+from tasks import outbound, sending
+from tests.support.mail import agent, deliver_alone, eml, receive
 from tests.support.services import DROP, SmtpSink, smtp_sink
 
 pytestmark = pytest.mark.django_db
@@ -120,8 +120,8 @@ def test_one_mail_that_is_refused_for_its_content_stops_no_other_and_is_given_up
         use(settings, sink)
         for other in others:
             sink.replies.append(SPAM)
-            outbound.deliver(spam.pk)
-            outbound.deliver(other.pk)
+            deliver_alone(spam.pk)
+            deliver_alone(other.pk)
             an_hour_passes()
         assert len(sink.mails) == len(others)
         assert not MailServer.objects.filter(open_until__isnull=False).exists()
@@ -131,7 +131,7 @@ def test_one_mail_that_is_refused_for_its_content_stops_no_other_and_is_given_up
         )  # not yet: a server that limits us takes some and refuses others, for a while
         OutboundMail.objects.update(due_at=timezone.now() - timedelta(days=1, seconds=1))
         sink.replies.append(SPAM)
-        outbound.deliver(spam.pk)
+        deliver_alone(spam.pk)
     spam.refresh_from_db()
     assert (spam.state, spam.reason) == ("failed", Whose.POLICY.value)
     assert "content rejected" in spam.error
@@ -172,8 +172,8 @@ def test_one_that_is_refused_unclearly_while_others_are_taken_fails_soon(setting
         use(settings, sink)
         for other in others:
             sink.rcpt_replies.append("550 Nachricht abgelehnt")
-            outbound.deliver(odd.pk)
-            outbound.deliver(other.pk)
+            deliver_alone(odd.pk)
+            deliver_alone(other.pk)
             an_hour_passes()
     odd.refresh_from_db()
     assert (odd.state, odd.reason, len(sink.mails)) == ("failed", Whose.UNCLEAR.value, 3)
@@ -228,7 +228,7 @@ def test_two_that_are_refused_again_and_again_do_not_open_the_circuit(settings) 
         use(settings, sink)
         sink.rcpt_replies.extend([DENIED] * 10)
         for mail in (one, two, one, two, one):
-            outbound.deliver(mail.pk)
+            deliver_alone(mail.pk)
             an_hour_passes()
     assert MailServer.objects.get().open_until is None
 
@@ -239,7 +239,7 @@ def test_a_yes_is_a_yes_whatever_its_last_digits(settings, said: str) -> None:
     with smtp_sink() as sink:
         use(settings, sink)
         sink.replies.append(said)
-        outbound.deliver(mail.pk)
+        deliver_alone(mail.pk)
         assert len(sink.mails) == 1
     mail.refresh_from_db()
     assert mail.state == "sent"
@@ -250,7 +250,7 @@ def test_what_may_have_been_taken_is_not_tried_again_at_once(settings) -> None:
     with smtp_sink() as sink:
         use(settings, sink)
         sink.replies.append(DROP)
-        outbound.deliver(mail.pk)
+        deliver_alone(mail.pk)
         assert len(sink.mails) == 1
     mail.refresh_from_db()
     assert mail.state == "queued"
@@ -273,7 +273,7 @@ def test_what_is_refused_while_nothing_gets_through_waits_on_for_days(settings) 
         sink.replies.extend([SPAM] * 100)
         OutboundMail.objects.update(due_at=timezone.now() - timedelta(days=1))
         for _ in range(30):
-            outbound.deliver(mail.pk)
+            deliver_alone(mail.pk)
             an_hour_passes()
     mail.refresh_from_db()
     assert mail.state == "queued"
@@ -357,8 +357,8 @@ def test_a_way_out_that_cannot_be_built_fails_no_mail(
 ) -> None:
     (mail,) = mails(1)
     settings.EMAIL_BACKEND, settings.ANYMAIL = backend, anymail
-    for _ in range(outbound.MAX_ERRORS + 3):
-        outbound.deliver(mail.pk)
+    for _ in range(sending.MAX_ERRORS + 3):
+        deliver_alone(mail.pk)
         an_hour_passes()
     mail.refresh_from_db()
     assert (mail.state, mail.reason) == ("queued", Whose.SERVER.value)
