@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accept, busy, latency
+from benchmarks import accept, large, latency, serve
 from benchmarks.site import fsyncs_per_second, last_line, reachable, site
 
-PARTS = ("accept", "pipeline", "outbound", "latency", "busy", "pages")
+PARTS = ("accept", "pipeline", "outbound", "latency", "serve", "large", "pages")
 DATABASES = ("sqlite", "postgres")
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 
@@ -40,8 +40,9 @@ def main() -> int:
         "pipeline": _pipeline,
         "outbound": _outbound,
         "latency": _latency,
-        "busy": _busy,
         "pages": _pages,
+        "serve": _serve,
+        "large": _large,
     }
     name = Path(f"bench-{datetime.now(UTC):%Y-%m-%d}.json")
     for part in dict.fromkeys(given.parts):
@@ -115,11 +116,6 @@ def _latency(given: argparse.Namespace, database: str) -> Iterator[Row]:
         yield latency.measure(own, count=30 if given.quick else 100)
 
 
-def _busy(given: argparse.Namespace, database: str) -> Iterator[Row]:
-    with site(database, given.postgres, given.folder) as own:
-        yield busy.measure(own, count=150 if given.quick else 600)
-
-
 def _pages(given: argparse.Namespace, database: str) -> Iterator[Row]:
     for tickets in dict.fromkeys((10_000, int(os.environ.get("SCALE", "10000")))):
         with site(database, given.postgres, given.folder) as own:
@@ -127,6 +123,17 @@ def _pages(given: argparse.Namespace, database: str) -> Iterator[Row]:
             printed = own.run("-m", "benchmarks.pages", f"--repeats={10 if given.quick else 40}")
             for line in printed.splitlines():
                 yield {"tickets": tickets, **json.loads(line)}
+
+
+def _serve(given: argparse.Namespace, database: str) -> Iterator[Row]:
+    quiet, busy, flood = (30, 150, 300) if given.quick else (100, 1000, 2000)
+    with site(database, given.postgres, given.folder) as own:
+        yield serve.measure(own, quiet=quiet, busy=busy, flood=flood)
+
+
+def _large(given: argparse.Namespace, database: str) -> Iterator[Row]:
+    with site(database, given.postgres, given.folder) as own:
+        yield large.measure(own, count=20 if given.quick else 120)
 
 
 def _profile(given: argparse.Namespace, database: str) -> None:
@@ -189,16 +196,25 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
         ("queries", "queries", "d"),
         ("page", "page", "s"),
     ],
-    "busy": [
+    "serve": [
+        ("database", "database", "s"),
+        ("start s", "start_seconds", ".1f"),
+        ("idle MB", "idle_mb", ".0f"),
+        ("after MB", "after_mb", ".0f"),
+        ("p50 ms", "quiet_p50_ms", ".0f"),
+        ("p99 ms", "quiet_p99_ms", ".0f"),
+        ("p99 at 50/s", "busy_p99_ms", ".0f"),
+        ("mails", "mails", "d"),
+        ("mails/s", "rate", ".0f"),
+        ("page p95 ms", "page_p95_ms", ".0f"),
+    ],
+    "large": [
         ("database", "database", "s"),
         ("mails", "mails", "d"),
-        ("in/s", "accepted", ".0f"),
-        ("done/s", "processed", ".0f"),
-        ("at rest ms", "quiet_p50_ms", ".0f"),
-        ("p50 ms", "p50_ms", ".0f"),
-        ("p95 ms", "p95_ms", ".0f"),
-        ("max ms", "max_ms", ".0f"),
-        ("p50:rest", "ratio", ".1f"),
+        ("idle MB", "idle_mb", ".0f"),
+        ("peak MB", "peak_mb", ".0f"),
+        ("after MB", "after_mb", ".0f"),
+        ("a minute later MB", "later_mb", ".0f"),
     ],
 }
 _TITLES = {
@@ -206,7 +222,8 @@ _TITLES = {
     "pipeline": "Stored row to committed ticket in one process, beside bare parsing",
     "outbound": "Outbox rows to a mail server that keeps nothing, by one worker",
     "pages": "Each page and each search, with as many tickets; SCALE=1000000 for a million besides",
-    "busy": "Staff pages while mail pours into the same `serve`, beside the same pages at rest",
+    "serve": "`serve` with SMTP to a sink: its 250 to the acknowledgement there, and all the way",
+    "large": "Memory of all processes of `serve`, beside mails of 10 MB",
     "latency": "From 250 to the acknowledgement handed over, ten mails a second",
 }
 

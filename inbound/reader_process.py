@@ -14,6 +14,8 @@ from inbound.reading.child import HEADER
 
 STARTING = 10.0  # more for the first mail of a reader, which imports its libraries first
 CHUNK = 1 << 16
+# GNU's allocator would keep what a large mail took.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_ARENA_MAX": "1"}
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -39,7 +41,7 @@ class Reader:
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"LANG": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
+            env={"LANG": "C.UTF-8", "PATH": os.environ.get("PATH", ""), **MEMORY},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -118,7 +120,7 @@ def _taken_apart(received: bytearray) -> tuple[dict[str, Any], list[bytes]]:
     said = json.loads(received[HEADER.size : end])
     files = []
     for size in said["sizes"]:
-        files.append(bytes(received[end : end + size]))
+        files.append(bytes(memoryview(received)[end : end + size]))  # copied once
         end += size
     return said, files
 

@@ -1,9 +1,9 @@
 """What this process is working on: a worker that sits on a row past its lease is seen, named and
 ended.
 
-By then another worker may have the row; this one would never come back for anything else. `serve`
-ends itself, so that whoever supervises it starts it again; a process of Celery's pool is killed by
-its parent (`limit`). The row counts the attempt, and is given up after a few of them.
+By then another worker may have the row; this one would never come back for anything else. A
+process of `serve` ends itself, and is started again; one of Celery's pool is killed by its parent
+(`limit`). The row counts the attempt, and is given up after a few of them.
 """
 
 import functools
@@ -17,14 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.core.cache import cache
+from django.core.cache import caches
 
 log = logging.getLogger(__name__)
 
 # After the lease: SQLite makes a writer wait 30 s for another, at the beginning and at the end.
 MARGIN = timedelta(seconds=60)
 LOOK_SECONDS = 1.0
-SEEN = "stuck"  # in the cache: name → when it was begun, and when it was last seen
+SIGNS = "signs"  # the cache in which processes tell each other of themselves
+SEEN = "stuck"  # in it: name → when it was begun, and when it was last seen
 SEEN_SECONDS = 60.0  # so long it is shown after it was seen last: its process may be gone
 
 
@@ -83,10 +84,10 @@ def overdue(margin: timedelta = timedelta(0)) -> list[Held]:
 
 
 def seen() -> list[str]:
-    """What all processes that share the cache have seen a moment ago: "inbound mail 17 for 42
+    """What all processes that share the signs have seen a moment ago: "inbound mail 17 for 42
     s"."""
     fresh = time.time() - SEEN_SECONDS
-    found: dict[str, tuple[float, float]] = cache.get(SEEN) or {}
+    found: dict[str, tuple[float, float]] = caches[SIGNS].get(SEEN) or {}
     return [
         f"{name} for {at - since:.0f} s"
         for name, (since, at) in sorted(found.items())
@@ -128,11 +129,11 @@ def _show(found: list[Held]) -> None:
     now = time.time()
     others = {
         name: times
-        for name, times in (cache.get(SEEN) or {}).items()
+        for name, times in (caches[SIGNS].get(SEEN) or {}).items()
         if times[1] > now - SEEN_SECONDS
     }
     ours = {held.name: (now - held.seconds, now) for held in found}
-    cache.set(SEEN, others | ours, timeout=SEEN_SECONDS)
+    caches[SIGNS].set(SEEN, others | ours, timeout=SEEN_SECONDS)
 
 
 def _stack(thread: threading.Thread) -> str:

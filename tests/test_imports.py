@@ -20,7 +20,7 @@ ORDER = [
     " inbound.readers inbound.proving inbound.returned inbound.stored inbound.default_mailbox",
     "inbound.store",
     "inbound.transports.imap.account",
-    "helpdesk.content_policy helpdesk.deadline helpdesk.languages",
+    "helpdesk.content_policy helpdesk.deadline helpdesk.languages helpdesk.sqlite3",
     "helpdesk.env",
     "helpdesk.checks",
     "helpdesk.settings",

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from helpdesk import access, cached, ledger
 from helpdesk.edge import proxies
-from helpdesk.health import accounts, waiting
+from helpdesk.health import accounts, processes, waiting
 from helpdesk.health.accounts import STARTED
 from helpdesk.outbound import servers
 from tasks import watchdog
@@ -41,7 +41,7 @@ def health(request: HttpRequest) -> JsonResponse:
         checks = {
             name: len(value) if isinstance(value, list) else value for name, value in checks.items()
         }
-    beat = cache.get(HEARTBEAT)
+    beat = caches[watchdog.SIGNS].get(HEARTBEAT)
     checks["heartbeat"] = beat.isoformat() if beat else None
     checks["cache"] = "down" if cached.is_away() else "ok"
     if cached.is_away():
@@ -87,6 +87,7 @@ KNOWN: dict[str, Callable[[], object]] = {
     "mail_refused": waiting.refused,
     "moved_mail_came_back": accounts.came_back,
     "files_not_scanned": waiting.not_scanned,
+    "processes_ended": processes.ended,
     "proxies_not_trusted": proxies.not_trusted,
 }
 
@@ -100,6 +101,7 @@ def _silence(beat: datetime | None) -> timedelta:
 
 
 def _hears_workers() -> bool:
-    """Whether the heartbeat reaches this process: the workers are in it, or the cache is shared."""
+    """Whether the heartbeat reaches this process: the workers are of the same `serve`, or Redis is
+    shared."""
     inside = settings.CAN_RING and settings.CELERY_BROKER_URL.startswith("memory:")
     return inside or settings.CACHES["default"]["BACKEND"] == "helpdesk.cached.RedisCache"

@@ -11,11 +11,17 @@ from kombu.transport import TRANSPORT_ALIASES, memory, virtual
 
 _lock = threading.RLock()
 _listeners: "defaultdict[str, WeakSet[Transport]]" = defaultdict(WeakSet)
+_waiting: set[tuple[str, str]] = set()  # the tasks that nobody has taken yet, with their arguments
 
 
 def install() -> None:
     """Makes memory:// mean this transport."""
     TRANSPORT_ALIASES["memory"] = "helpdesk.processes.broker:Transport"
+
+
+def is_waiting(task: str, pk: int) -> bool:
+    """Whether a message for that row waits in this process: another one would say the same."""
+    return (task, f"[{pk}]") in _waiting
 
 
 def survive_redis(**kwargs: Any) -> None:
@@ -66,13 +72,24 @@ class Channel(memory.Channel):
         return super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
-        super()._put(queue, message, **kwargs)
         with _lock:
+            _waiting.add(_says(message))
+            super()._put(queue, message, **kwargs)
             for transport in _listeners[queue]:
                 transport.wake()
 
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
+        message: dict[str, Any] = super()._get(queue)
+        _waiting.discard(_says(message))  # from here on its row may be read: a new one counts
+        return message
+
     def close(self) -> None:
         virtual.Channel.close(self)  # memory.Channel.close() would empty the queues that all share
+
+
+def _says(message: dict[str, Any]) -> tuple[str, str]:
+    headers = message["headers"]
+    return headers.get("task", ""), headers.get("argsrepr", "")
 
 
 class Transport(memory.Transport):

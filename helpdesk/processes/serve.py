@@ -1,131 +1,83 @@
-"""Everything in one process: the web server, the mail listener, six workers and the beat.
+"""The whole helpdesk on one machine: three processes, forked from one that watches over them.
 
-Each part is a thread; the web server has the main one. A part that dies ends the process with an
-error, and so does a worker that does not come back from a row: whoever supervises it starts it
-again. The rows in the database are the queue, and nothing is lost.
+What was imported before is in memory once. Each of them may die at any time: the rows in the
+database are the queue, and nothing is lost.
 """
 
-import faulthandler
-import logging
-import signal
-import threading
-import time
+import gc
 from collections.abc import Callable
+from importlib import import_module
 
-import uvicorn
 from celery import Celery
+from celery.signals import worker_init
 from django.conf import settings
+from django.urls import get_resolver
 
-from helpdesk.processes.workers import QUEUES, Workers
+from helpdesk import setup
+from helpdesk.health import processes
+from helpdesk.processes import broker, memory, ways_in, workers
+from helpdesk.processes.bells import Bells
+from helpdesk.processes.supervisor import Part, Supervisor
 from inbound import readers
-from inbound.transports.imap.watchers import Watchers
-from inbound.transports.smtp.listener import Listener
-from tasks import watchdog
 
-log = logging.getLogger(__name__)
-
-# A pattern that never ends keeps the interpreter's lock, and no other thread runs. A thread that
-# needs none then says where each is, and ends the process. Who stops it with Ctrl-Z for longer
-# finds it ended as well.
-FROZEN_SECONDS = 120.0
-END_SECONDS = 45.0  # for the stopping itself, where something hangs
+# Kept apart, as in docker-compose.yml: who sends waits for no mail that is read.
+QUEUES = {"intake": ("inbound", "large", "slow", "default"), "sending": ("outbound", "codes")}
+# What Celery and Django import when they begin to work.
+LATE_IMPORTS = (
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "celery.backends.base",
+    "celery.concurrency.solo",
+    "celery.contrib.django.task",
+    "celery.events.receiver",
+    "celery.worker.autoscale",
+    "celery.worker.components",
+    "celery.worker.consumer.delayed_delivery",
+    "celery.worker.strategy",
+    "django.contrib.messages.storage.fallback",
+    "django.contrib.sessions.serializers",
+    "django.db.models.sql.compiler",
+)
 
 
 def run(app: Celery, *, announce: Callable[[], None]) -> int:
-    """Runs until it is told to stop (0) or a part dies (1). `announce` is called when everything is
-    up."""
+    """Until it is told to stop; the exit status. `announce` is called when everything is up."""
+    memory.give_back_what_is_large()
     settings.CAN_RING = True
-    workers, imap, web = Workers(app, QUEUES), Watchers(), _web()
-    listener = Listener(settings.SMTP_ADDR, settings.LMTP_ADDR)
-    watch = Watch(web, announce, {"a worker or the beat": workers.is_alive})
-    workers.start()
-    readers.warm()
-    stop: list[Callable[[], None]] = []
-    try:
-        if settings.SMTP_ADDR or settings.LMTP_ADDR:
-            listener.start()
-            stop.append(listener.stop)
-            watch.parts["the mail listener"] = listener.is_alive
-        imap.start()
-        stop.append(imap.stop)
-        watch.parts["the IMAP watchers"] = imap.is_alive
-        watch.start()
-        try:
-            web.run()  # installs the handlers of SIGINT and SIGTERM
-        except KeyboardInterrupt:
-            pass  # uvicorn raises the signal again once it has shut down
-        if not web.started:
-            watch.died = watch.died or "the web server died"
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends it at once
-        for end in stop:
-            end()
-        stuck = workers.stop(leave=watch.hanging)
-        faulthandler.cancel_dump_traceback_later()
-    for what in filter(None, (watch.died, stuck and f"still running: {', '.join(stuck)}")):
-        log.error("%s", what)
-    return 1 if watch.died or stuck else 0
+    bells = Bells(app, QUEUES)
+
+    def front(ready: Callable[[], None]) -> int:
+        bells.install()
+        return ways_in.run(ready)
+
+    def intake(ready: Callable[[], None]) -> int:
+        bells.install("intake")
+        setup.void_leases()  # none but this process leases received mail
+        readers.warm()
+        return workers.run(app, bells, "intake", ready)
+
+    def sending(ready: Callable[[], None]) -> int:
+        bells.install("sending")
+        return workers.run(app, bells, "sending", ready)
+
+    parts = [
+        Part("the web server and mail listener", front),
+        Part("the workers that read mail", intake),
+        Part("the workers that send mail", sending),
+    ]
+    _import_everything(app)
+    gc.collect()
+    gc.freeze()  # a collection would write to each object, and so copy its page
+    return Supervisor(parts, up=announce, ended=processes.note).run()
 
 
-class Watch:
-    """Looks twice a second whether each part is alive, and ends the web server, and the process
-    with it, once one is not. `died` says which; `hanging` are the threads that come back no
-    more."""
-
-    def __init__(
-        self,
-        web: uvicorn.Server,
-        announce: Callable[[], None],
-        parts: dict[str, Callable[[], bool]],
-    ) -> None:
-        self.parts = parts
-        self.died = ""
-        self.hanging: set[threading.Thread] = set()
-        self._web = web
-        self._announce = announce
-
-    def start(self) -> None:
-        threading.Thread(target=self._main, name="watch", daemon=True).start()
-
-    def _main(self) -> None:
-        while not self._web.started and not self._web.should_exit:
-            time.sleep(0.02)
-        if self._web.started:
-            self._announce()
-        while not self._web.should_exit:
-            _end_unless_called_again(FROZEN_SECONDS)
-            self._look()
-            time.sleep(0.5)
-
-    def _look(self) -> None:
-        if dead := next((name for name, alive in self.parts.items() if not alive()), ""):
-            self._end(f"{dead} died")
-        elif held := watchdog.overdue(watchdog.MARGIN):
-            self.hanging = {one.thread for one in held}
-            self._end(f"a worker does not come back from {', '.join(map(str, held))}")
-            _end_unless_called_again(END_SECONDS)
-
-    def _end(self, why: str) -> None:
-        self.died, self._web.should_exit = why, True
-
-
-def _end_unless_called_again(seconds: float) -> None:
-    # To standard error, whatever sys.stderr is by then.
-    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
-
-
-def _web() -> uvicorn.Server:
-    host, port = settings.HTTP_ADDR or ("127.0.0.1", 8000)
-    return uvicorn.Server(
-        uvicorn.Config(
-            "helpdesk.asgi:application",
-            host=host,
-            port=port,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-            server_header=False,
-        )
-    )
+def _import_everything(app: Celery) -> None:
+    """What each process would import by itself otherwise, into memory of its own."""
+    app.loader.import_default_modules()
+    get_resolver()._populate()
+    ways_in.import_all()
+    for module in LATE_IMPORTS:
+        import_module(module)
+    # Each worker would import the client of a Redis that it does not have.
+    worker_init.disconnect(broker.survive_redis)

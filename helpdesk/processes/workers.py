@@ -1,6 +1,8 @@
-"""A solo worker in a thread for each queue, and the beat: Celery inside one process."""
+"""A process of workers: a solo worker of Celery in a thread for each of its queues, and a beat for
+what these have to do at times."""
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -13,13 +15,40 @@ from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer
 from django.db import connections
 
+from helpdesk.processes.alive import Watch
+from helpdesk.processes.bells import Bells
 from helpdesk.processes.broker import Transport
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("inbound", "large", "slow", "outbound", "codes", "default")
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
+
+
+def run(app: Celery, bells: Bells, name: str, ready: Callable[[], None]) -> int:
+    """Works on the queues of the process with that name, until SIGTERM (0), or until a part of it
+    dies or a worker does not come back from a row (1)."""
+    end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: end.set())
+    queues = bells.queues[name]
+    app.conf.beat_schedule = {
+        entry: what
+        for entry, what in app.conf.beat_schedule.items()
+        if bells.process_of(what["task"]) == name
+    }
+    workers = Workers(app, queues)
+    workers.start()
+    hearing = threading.Thread(target=bells.hear, args=(name,), name="bell", daemon=True)
+    hearing.start()
+    parts = {"a worker or the beat": workers.is_alive, "the bell": hearing.is_alive}
+    watch = Watch(parts, end.set)
+    watch.start()
+    ready()
+    end.wait()
+    watch.stop()
+    if stuck := workers.stop(leave=watch.hanging):
+        log.error("still running: %s", ", ".join(stuck))
+    return int(bool(watch.died or stuck))
 
 
 class _Consumer(Consumer):
@@ -41,7 +70,7 @@ class _Consumer(Consumer):
 
 
 class Workers:
-    """A solo worker in a thread for each queue, and the beat in one of its own."""
+    """The threads."""
 
     def __init__(self, app: Celery, queues: Sequence[str]) -> None:
         self.app = app

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from kombu import Exchange, Queue
 
-from helpdesk.settings.environment import setting
+from helpdesk.settings.environment import VAR_DIR, setting
 
 CELERY_BROKER_URL: str = setting("CELERY_BROKER_URL")
 # The in-process broker has listeners only inside `serve`, which switches this on; elsewhere ringing
@@ -86,10 +86,15 @@ CELERY_BEAT_SCHEDULE = {
 
 
 _redis: str = setting("CACHE_URL")
+_IN_REDIS = {"BACKEND": "helpdesk.cached.RedisCache", "LOCATION": _redis.split(";")}
+_IN_FILES = {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": VAR_DIR / "signs",
+}
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
-        {"BACKEND": "helpdesk.cached.RedisCache", "LOCATION": _redis.split(";")}
-        if _redis
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
+        _IN_REDIS if _redis else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    ),
+    # What processes tell each other of themselves, a word now and then.
+    "signs": _IN_REDIS if _redis else _IN_FILES,
 }

@@ -18,13 +18,14 @@ DATABASE_PREPARE: bool = setting("DATABASE_PREPARE")
 def database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = {**environ.Env.db_url_config(url)}
     if url.startswith("sqlite"):
+        config["ENGINE"] = "helpdesk.sqlite3"
         # A transaction that reads first and writes later could fail with "database is locked" at
         # once, whatever the timeout; one that takes the write lock at BEGIN waits its turn.
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
-            "PRAGMA cache_size=-32000;PRAGMA mmap_size=268435456;PRAGMA "
+            "PRAGMA cache_size=-8000;PRAGMA mmap_size=268435456;PRAGMA "
             "journal_size_limit=67108864;",
         }
     else:

@@ -74,6 +74,12 @@ class Served:
         self.process.send_signal(number)
         return self.process.wait(40)
 
+    def processes(self) -> list[int]:
+        """Those that it has forked, and the readers that these have started."""
+        assert self.process is not None
+        forked = _children(self.process.pid)
+        return [*forked, *(reader for one in forked for reader in _children(one))]
+
     def send(self, raw: bytes, rcpt: str = "support@example.com") -> None:
         with smtplib.SMTP("127.0.0.1", self.smtp, timeout=10) as smtp:
             smtp.sendmail("cleo@example.net", [rcpt], raw)
@@ -97,6 +103,11 @@ class Served:
             message_from_bytes(path.read_bytes())
             for path in sorted((self.folder / "var/sent-mail").glob("*.eml"))
         ]
+
+
+def _children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 @pytest.fixture
@@ -139,6 +150,65 @@ def test_killed_right_after_250_the_ticket_is_there_once_after_a_restart(served:
     )
     ids = [mail["Message-ID"] for mail in served.sent()]
     assert len(set(ids)) == 5
+
+
+def test_each_of_its_processes_may_be_killed_while_mail_arrives_and_nothing_is_lost_or_doubled(
+    served: Served,
+) -> None:
+    first = served.processes()
+    assert len(first) >= 4
+    for number, pid in enumerate(first):
+        for mail in range(5):
+            key = (
+                f"{number}.{mail}@example.net"  # its sender, too: who writes much is answered less
+            )
+            _send_until_taken(served, eml("x", sender=key, message_id=key))
+        os.kill(pid, signal.SIGKILL)
+    _send_until_taken(served, eml("x", sender="z@example.net", message_id="last@example.net"))
+    mails = 5 * len(first) + 1
+    wait_for(lambda: served.rows("select count(*) from helpdesk_ticket") == [(mails,)], 30)
+    wait_for(
+        lambda: (
+            served.rows("select state, count(*) from helpdesk_outboundmail group by state")
+            == [("sent", mails)]
+        ),
+        30,
+    )
+    assert len({mail["Message-ID"] for mail in served.sent()}) == mails
+    with urllib.request.urlopen(served.url("/api/health/"), timeout=5) as answer:
+        assert json.load(answer)["processes_ended"] == 3  # a reader is none of them
+    log = (served.folder / "log").read_text()
+    assert log.count("was ended by SIGKILL; it is started again in 0.2 s") == 3
+    assert served.kill(signal.SIGTERM) == 0
+
+
+def _send_until_taken(served: Served, raw: bytes) -> None:
+    """As a mail server does it."""
+
+    def is_taken() -> bool:
+        try:
+            served.send(raw)
+        except (OSError, smtplib.SMTPException):
+            return False
+        return True
+
+    wait_for(is_taken, 20)
+
+
+def test_its_processes_end_with_it(served: Served) -> None:
+    processes = served.processes()
+    served.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), 5)
+
+
+def test_a_port_that_is_taken_ends_it_with_an_error(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    second = Served(tmp_path / "second")
+    second.smtp = served.smtp
+    with pytest.raises(AssertionError, match=r"mail listener .* before it was ready"):
+        second.start()
+    assert second.process is not None
+    assert second.process.wait(10) == 1
 
 
 def test_a_reply_in_the_same_instant_as_its_parent_gives_one_ticket(served: Served) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import Client
 from django.utils import timezone
 
@@ -39,7 +39,8 @@ def redis(server: RedisServer, settings, monkeypatch: pytest.MonkeyPatch) -> Red
     server.flush()
     monkeypatch.setattr(cached, "_away", False)
     monkeypatch.setattr(cached, "_asked_again_at", 0.0)
-    settings.CACHES = {"default": {"BACKEND": "helpdesk.cached.RedisCache", "LOCATION": server.url}}
+    there = {"BACKEND": "helpdesk.cached.RedisCache", "LOCATION": server.url}
+    settings.CACHES = {"default": there, "signs": there}
     return server
 
 
@@ -52,7 +53,7 @@ def test_health_says_that_the_cache_is_down_and_that_it_is_back(
     redis: RedisServer, monkeypatch
 ) -> None:
     client = Client()
-    cache.set(HEARTBEAT, timezone.now())
+    caches[watchdog.SIGNS].set(HEARTBEAT, timezone.now())
     assert body(client)[1]["cache"] == "ok"
     redis.stop()
     status, said = body(client)

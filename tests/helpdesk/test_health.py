@@ -1,5 +1,6 @@
 """What /api/health/ says, to whom, and for what it is a 503."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils import timezone
 from helpdesk import cached
 from helpdesk import health as health_view
 from helpdesk.edge import proxies
+from helpdesk.health import processes
 from helpdesk.models import Attachment, MailServer, OutboundMail, Person, Ticket
 from helpdesk.outbound import servers
 from helpdesk.outbound.whose_fault import Whose
@@ -24,6 +26,7 @@ from inbound.transports.imap.account import read_account
 from inbound.transports.imap.accounts import of_row
 from tasks import watchdog
 from tasks.housekeeping import HEARTBEAT
+from tasks.watchdog import SIGNS
 from tests.support.api import a_ticket, admin
 from tests.support.mail import SUPPORT, agent, arrive, customer, eml, mailbox
 
@@ -34,8 +37,8 @@ Words = list[str]
 
 @pytest.fixture(autouse=True)
 def _all_is_well(settings, monkeypatch) -> None:
-    cache.clear()
-    cache.set(HEARTBEAT, timezone.now())
+    caches[SIGNS].clear()
+    caches[SIGNS].set(HEARTBEAT, timezone.now())
     settings.IMAP_ACCOUNTS = []
     settings.MAILBOX_SILENCE = 600
     settings.CLAMAV_ADDR = ("127.0.0.1", 3310)
@@ -108,7 +111,7 @@ def soon_expired() -> Words:
 
 def held_for_long() -> Words:
     now = timezone.now().timestamp()
-    cache.set(watchdog.SEEN, {"inbound mail 17": (now - 42, now)})
+    caches[SIGNS].set(watchdog.SEEN, {"inbound mail 17": (now - 42, now)})
     return ["inbound mail 17 for 42 s"]
 
 
@@ -171,6 +174,13 @@ def not_scanned() -> int:
     return 2
 
 
+def started_again() -> Words:
+    old = (time.time() - 2 * processes.NOTICE_SECONDS, "long ago")
+    caches[SIGNS].set(processes.ENDED, [old])
+    processes.note("the workers (process 7) was ended by SIGKILL")
+    return [f"{timezone.now():%Y-%m-%d %H:%M}"]
+
+
 def untrusted() -> Words:
     proxies._untrusted["192.0.2.9"] = "x-forwarded-for: 198.51.100.1"
     return ["192.0.2.9 says 'x-forwarded-for: 198.51.100.1'"]
@@ -197,6 +207,7 @@ KEYS = {
     "mail_refused": Said(too_large, is_problem=False),
     "moved_mail_came_back": Said(came_back, is_problem=False),
     "files_not_scanned": Said(not_scanned, is_problem=False),
+    "processes_ended": Said(started_again, is_problem=False),
     "proxies_not_trusted": Said(untrusted, is_problem=False),
 }
 SECONDS = ("oldest_inbound_seconds", "oldest_outbound_seconds")
@@ -208,7 +219,7 @@ def test_when_all_is_well_there_is_nothing_to_say() -> None:
     assert set(body) == {"database", "heartbeat", "cache", "status", "problems", *KEYS}
     assert (body["database"], body["cache"], body["status"]) == ("ok", "ok", "ok")
     assert body["problems"] == []
-    assert datetime.fromisoformat(body["heartbeat"]) == cache.get(HEARTBEAT)
+    assert datetime.fromisoformat(body["heartbeat"]) == caches[SIGNS].get(HEARTBEAT)
     assert not any(body[key] for key in KEYS)
 
 
@@ -433,7 +444,7 @@ def test_a_cache_that_is_away_is_a_problem_and_says_nothing_of_the_workers(
     settings, monkeypatch
 ) -> None:
     settings.CAN_RING, settings.CELERY_BROKER_URL = True, "memory://"
-    cache.delete(HEARTBEAT)
+    caches[SIGNS].delete(HEARTBEAT)
     monkeypatch.setattr(cached, "_away", True)
     code, body = asked()
     assert (code, body["cache"], body["heartbeat"]) == (503, "down", None)
@@ -448,7 +459,7 @@ def test_workers_that_are_not_heard_for_a_minute_are_a_problem(settings) -> None
         (ago(seconds=70), ["workers_or_beat"]),
         (None, ["workers_or_beat"]),
     ):
-        cache.set(HEARTBEAT, heard)
+        caches[SIGNS].set(HEARTBEAT, heard)
         code, body = asked()
         assert (code, body["problems"]) == (503 if problems else 200, problems)
         assert body["heartbeat"] == (heard.isoformat() if heard else None)
@@ -460,7 +471,7 @@ def test_workers_are_given_a_minute_after_the_process_or_the_cache_came(
     what: str, settings, monkeypatch
 ) -> None:
     settings.CAN_RING, settings.CELERY_BROKER_URL = True, "memory://"
-    cache.delete(HEARTBEAT)
+    caches[SIGNS].delete(HEARTBEAT)
     place = (health_view, "STARTED") if what == "the process" else (cached, "_answers_since")
     monkeypatch.setattr(*place, ago(seconds=50))
     assert asked()[1]["problems"] == []
@@ -471,7 +482,7 @@ def test_workers_are_given_a_minute_after_the_process_or_the_cache_came(
 @pytest.mark.usefixtures("here_for_long")
 def test_workers_whose_cache_is_another_processs_are_not_waited_for(settings) -> None:
     settings.CAN_RING = False
-    cache.delete(HEARTBEAT)
+    caches[SIGNS].delete(HEARTBEAT)
     code, body = asked()
     assert (code, body["problems"], body["heartbeat"]) == (200, [], None)
 

@@ -106,6 +106,7 @@ def everything(to: str, name: str) -> Counter[str]:
         rcpt=to,
     )
     assert (child.state, child.waiting_for) == ("received", f"{name}-parent@x")
+    another_worker_has(child)
     columns = [name for name in ledger.COLUMNS if name != "also elsewhere"]
     return Counter({**dict.fromkeys(columns, 1), "waiting": 2})
 

@@ -245,6 +245,7 @@ def world(bob: Person) -> dict[str, int | str]:
         "comment": first.pk,
         "file": file.pk,
         "name": file.file.name.rpartition("/")[2],
+        "folder": file.file.name.split("/")[1],
         "mail": first.mail_id or 0,
         "lying": spam.pk,
         "customer": ticket.requester_id,
@@ -283,12 +284,10 @@ def filled(route: str, world: dict[str, int | str]) -> str:
     ):
         what = name if word in route else what
     route = re.sub(r"<key:(comment|message_id)>", str(world["comment"]), route)
-    route = route.replace("<key:profile_id>", str(world["customer"])).replace(
-        "<key:ticket>", str(world["ticket"])
-    )
-    route = route.replace("<str:name>", str(world["name"])).replace(
-        "<path:content_type_id>", str(world["kind"])
-    )
+    route = route.replace("<key:profile_id>", str(world["customer"]))
+    for name in ("name", "folder"):
+        route = route.replace(f"<str:{name}>", str(world[name]))
+    route = route.replace("<path:content_type_id>", str(world["kind"]))
     return re.sub(
         r"<(key:pk|path:object_id|id)>",
         str(world[what]),

@@ -254,6 +254,8 @@ def test_a_reader_knows_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
     assert {line.partition(b"=")[0] for line in environment.split(b"\0") if line} == {
         b"LANG",
         b"PATH",
+        b"MALLOC_ARENA_MAX",
+        b"MALLOC_MMAP_THRESHOLD_",
     }
     # Nor a file or a socket of ours.
     opened = {os.readlink(found) for found in Path(f"/proc/{pid}/fd").iterdir()}

@@ -96,7 +96,7 @@ class World:
         uid = urlsafe_base64_encode(force_bytes(self.cleo.pk))
         values: dict[str, Any] = {
             "pk": self.ticket.pk,
-            "ticket": self.ticket.pk,
+            "folder": Path(self.file.file.name).parent.name,
             "comment": comment,
             "message_id": comment,
             "profile_id": self.cleo.pk,

@@ -11,10 +11,10 @@ class Stuck(AppConfig):
     name = "tests"
 
     def ready(self) -> None:
-        from helpdesk.processes import serve
+        from helpdesk.processes import alive
         from inbound.models import RawMail
 
-        serve.FROZEN_SECONDS = 5.0
+        alive.FROZEN_SECONDS = 5.0
         content = RawMail.content.fget  # type: ignore[attr-defined]
 
         def hangs(raw: RawMail) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from helpdesk.models import OutboundMail, Person
 from inbound.models import InboundMail
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_seen_yet() -> Iterator[None]:
-    cache.delete(watchdog.SEEN)
+    caches[watchdog.SIGNS].delete(watchdog.SEEN)
     yield
-    cache.delete(watchdog.SEEN)
+    caches[watchdog.SIGNS].delete(watchdog.SEEN)
 
 
 def test_a_row_that_is_held_past_its_lease_is_named_until_a_while_after_it_is_done(
