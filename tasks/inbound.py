@@ -39,6 +39,7 @@ MAX_ATTEMPTS = 5
 MOST = 25  # mails of a set; none is large, so they have 5 MB together
 LATE = 0.2  # seconds; who is not read by then leaves the set
 GO_ON = 5.0  # seconds in which one task takes up further sets
+PATIENCE = 10.0  # seconds after which what nobody has begun to read is given back
 _readings = ThreadPoolExecutor(2, "readings")
 _RECEIVED = InboundMail.objects.select_related("raw").filter(state=InboundMail.State.RECEIVED)
 
@@ -82,11 +83,19 @@ def _process_due(
         is_done |= any(row.pk == pk for row in reading.rows)
         # The next ones are read while these are written.
         goes_on = len(reading.rows) == MOST and time.monotonic() < until
-        behind = _Reading(lease_due(rows, most, lease=lease) if goes_on else [])
+        behind = _Reading(_leased_behind(rows, most, lease) if goes_on else [])
         for read in reading:
             _carry_out(read)
         reading = behind
     return is_done or not _is_due(pk)
+
+
+def _leased_behind(rows: "QuerySet[InboundMail]", most: int, lease: timedelta) -> list[InboundMail]:
+    try:
+        return lease_due(rows, most, lease=lease)
+    except TEMPORARY as error:  # those that are leased already must not wait for it
+        log.warning("no further mails are taken up: %s", type(error).__name__)
+        return []
 
 
 _is_due = Prepared(
@@ -111,6 +120,7 @@ class _Reading:
         self._ours = understood.our_addresses() if rows else frozenset()
         self._alone = sound[0] if len(rows) == 1 and sound else None
         self._late = {} if self._alone else {self._submit(row): row for row in sound}
+        self._until = time.monotonic() + PATIENCE
 
     def __iter__(self) -> Iterator[list[Understood]]:
         if self._alone is not None:
@@ -126,7 +136,18 @@ class _Reading:
             for one in in_time:
                 with _outcome_of(self._late.pop(one)):
                     read.append(one.result())
+            if time.monotonic() > self._until:
+                self._give_back()
             yield read
+
+    def _give_back(self) -> None:
+        """Those before them take long to read: others may be quicker."""
+        for one, row in list(self._late.items()):
+            if one.cancel():
+                del self._late[one]
+                again = {"attempts": row.attempts - 1, "next_attempt_at": timezone.now()}
+                if finish(_RECEIVED, row, **again):
+                    ring(task_for(row.size), row.pk)
 
     def _died(self) -> list[InboundMail]:
         return [row for row in self.rows if row.attempts > MAX_ATTEMPTS]

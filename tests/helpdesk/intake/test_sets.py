@@ -7,6 +7,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -445,6 +446,38 @@ def test_one_that_outlasts_its_reader_leaves_the_set(monkeypatch: pytest.MonkeyP
     inbound_tasks.process(rows[0].pk)
     assert seen == [3, 1]
     assert Ticket.objects.count() == 4
+
+
+def test_what_nobody_has_begun_to_read_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbound_tasks, "LATE", 0.05)
+    monkeypatch.setattr(inbound_tasks, "PATIENCE", 0.0)
+    rows = [
+        arrive(eml(f"Mail {n}", message_id=f"{n}@x", sender=f"{n}@x.example")) for n in range(5)
+    ]
+    real, begun, go_on = understood.read, threading.Event(), threading.Event()
+
+    def slow(row: InboundMail, raw: bytes, **how: Any) -> understood.Understood:
+        if row.pk == rows[1].pk:
+            begun.set()
+            assert go_on.wait(20)
+        return real(row, raw, **how)
+
+    given_back = inbound_tasks._Reading._give_back
+
+    def given(reading: Any) -> None:
+        assert begun.wait(20)
+        given_back(reading)
+        go_on.set()
+
+    monkeypatch.setattr(understood, "read", slow)
+    monkeypatch.setattr(inbound_tasks, "_readings", ThreadPoolExecutor(1))
+    monkeypatch.setattr(inbound_tasks._Reading, "_give_back", given)
+    inbound_tasks.process(rows[0].pk)
+    ended = list(InboundMail.objects.order_by("pk").values_list("state", "attempts"))
+    assert ended == [("done", 1)] * 2 + [("received", 0)] * 3
+    monkeypatch.undo()
+    inbound_tasks.process(rows[2].pk)
+    assert Ticket.objects.count() == 5
 
 
 def test_what_another_worker_has_taken_since_is_not_written() -> None:
