@@ -297,13 +297,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack = Stack(postgres, redis, tmp_path_factory.mktemp("var"))
         try:
             migrate = stack.start("migrate")
-            assert migrate.wait(60) == 0, stack.log("migrate").read_text()
+            assert migrate.wait(150) == 0, stack.log("migrate").read_text()
             del stack.running["migrate"]
             for name in OURS:
                 if name != "migrate":
                     stack.start(name)
             for name in ("web", "smtp"):
-                wait_for(lambda name=name: stack.is_healthy(name), 30, f"{name} to be healthy")  # type: ignore[misc]
+                wait_for(lambda name=name: stack.is_healthy(name), 90, f"{name} to be healthy")  # type: ignore[misc]
             yield stack
         finally:
             for name in list(stack.running):

@@ -112,6 +112,7 @@ class Postfix:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 timeout=30,
+                umask=0o022,
             )
             output.seek(0)
             said = output.read()
@@ -134,14 +135,15 @@ def postfix(lmtp: int, *recipients: str) -> Iterator[Postfix]:
         folder.chmod(0o755)  # its daemons leave root behind
         for part in ("conf", "spool", "data"):
             (folder / part).mkdir()
+            (folder / part).chmod(0o755)  # whatever a test before has closed
         shutil.chown(folder / "data", "postfix")
         listed = " ".join(f"{recipient}=ok" for recipient in recipients)
         server = Postfix(folder, free_port(), free_port())
         main = MAIN.format(folder=folder, lmtp=lmtp, recipients=f"inline:{{ {listed} }}")
-        (folder / "conf/main.cf").write_text(main)
-        (folder / "conf/master.cf").write_text(
-            MASTER.format(smtp=server.port, asking=server.asking_port)
-        )
+        master = MASTER.format(smtp=server.port, asking=server.asking_port)
+        for name, text in (("main.cf", main), ("master.cf", master)):
+            (folder / "conf" / name).write_text(text)
+            (folder / "conf" / name).chmod(0o644)
         try:
             server.start()
             yield server
