@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -202,5 +203,6 @@ def _be(body: Callable[[socket.socket], int], line: socket.socket) -> NoReturn:
 
 
 def _end_with_it(line: socket.socket) -> None:
-    line.recv(1)
+    with suppress(OSError):  # also where it went without having heard that we are ready
+        line.recv(1)
     os._exit(1)  # nothing is lost: the rows are the queue

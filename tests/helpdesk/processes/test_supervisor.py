@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from helpdesk.processes import supervisor
 from tests.support.services import ROOT, wait_for
 
 PROGRAM = """
@@ -163,3 +165,17 @@ def test_they_end_at_once_with_the_one_that_watches_over_them(
     program.process.wait()
     for pid in (*program.pids("a"), *program.pids("deaf")):
         wait_for(lambda pid=pid: not is_there(pid), 5)  # type: ignore[misc]
+
+
+def test_a_process_ends_though_nobody_has_heard_that_it_was_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever goes with something unread resets the line, and does not merely end it."""
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(b".")
+        ours.close()
+        supervisor._end_with_it(theirs)
+    assert ended == [1]
