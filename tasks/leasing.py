@@ -14,6 +14,8 @@ from django.db import transaction
 from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Now
 
+from inbound.prepared import Prepared
+
 Row = TypeVar("Row", bound=Model)
 CLOCKS_DIFFER = timedelta(milliseconds=2)  # SQLite's has milliseconds
 
@@ -32,10 +34,15 @@ def lease_due(rows: "QuerySet[Row]", at_most: int, *, lease: timedelta, **marks:
     """Those that have been due longest, leased together; what another worker is leasing just now is
     passed over. They come back as they were, but for the attempt that is counted."""
     with transaction.atomic():
-        longest = due(rows).order_by("next_attempt_at", "pk")
-        found: list[Any] = [*longest.select_for_update(skip_locked=True, of=("self",))[:at_most]]
+        longest = due(rows).select_related(None).order_by("next_attempt_at", "pk")
+        free = longest.select_for_update(skip_locked=True, of=("self",))
+        # Their numbers alone, from the index of what is due: a backlog is not gone through, nor its
+        # words and bytes sorted, for a few of it. (Prepared writes the state out, which SQLite's
+        # partial index asks for.)
+        first = [pk for (pk,) in Prepared(lambda: free.values_list("pk")[:at_most])()]
+        found: list[Any] = sorted(rows.filter(pk__in=first), key=lambda row: first.index(row.pk))
         if found:
-            every = rows.model._default_manager.filter(pk__in=[row.pk for row in found])
+            every = rows.model._default_manager.filter(pk__in=first)
             every.update(**_leased(lease, marks))
     for row in found:
         row.attempts += 1

@@ -94,8 +94,11 @@ class OutboundMail(models.Model):
         verbose_name = "outgoing mail"
         verbose_name_plural = "outgoing mail"
         indexes = [
+            # The state once more, or SQLite would rather take the index of all states, and sort.
             models.Index(
-                fields=["next_attempt_at"], condition=models.Q(state="queued"), name="outbound_due"
+                fields=["state", "next_attempt_at"],
+                condition=models.Q(state="queued"),
+                name="outbound_due",
             ),
             models.Index(
                 fields=["due_at"], condition=models.Q(state="queued"), name="outbound_waiting"

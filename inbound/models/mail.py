@@ -113,8 +113,9 @@ class InboundMail(models.Model):
         verbose_name = "mail"
         verbose_name_plural = "mail"
         indexes = [
+            # The state once more, or SQLite would rather take the index of all states, and sort.
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["state", "next_attempt_at"],
                 condition=models.Q(state="received"),
                 name="inbound_mail_due",
             ),

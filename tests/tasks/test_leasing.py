@@ -3,10 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inbound.models import InboundMail
-from tasks.leasing import back_off, finish, lease_row
+from tasks import inbound, outbound
+from tasks.leasing import back_off, finish, lease_due, lease_row
 from tests.support.mail import arrive, eml
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +90,33 @@ def test_pauses_double_from_the_first_to_the_longest() -> None:
     seconds = [back_off(attempts).total_seconds() for attempts in (0, 1, 2, 3, 10, 11, 1000)]
     assert seconds == [5, 5, 10, 20, 2560, 3600, 3600]
     assert back_off(3, first=2, longest=7).total_seconds() == 7
+
+
+def test_those_that_have_been_due_longest_are_leased_and_come_in_that_order() -> None:
+    rows = [arrive(eml("x")) for _ in range(4)]
+    for row, minutes in zip(rows, (1, 4, 2, 3), strict=True):
+        since = timezone.now() - timedelta(minutes=minutes)
+        InboundMail.objects.filter(pk=row.pk).update(next_attempt_at=since)
+    found = lease_due(RECEIVED.select_related("raw"), 3, lease=LEASE)
+    assert [row.pk for row in found] == [rows[1].pk, rows[3].pk, rows[2].pk]
+    assert [row.attempts for row in found] == [1, 1, 1]
+    assert [row.pk for row in lease_due(RECEIVED.all(), 3, lease=LEASE)] == [rows[0].pk]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a small table through")
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [(inbound._RECEIVED.filter(is_slow=False), "inbound_mail_due"), (None, "outbound_due")],
+)
+def test_a_backlog_is_not_gone_through_for_a_few_of_it(
+    rows: "QuerySet[InboundMail] | None", index: str
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        lease_due(outbound._rows() if rows is None else rows, 10, lease=LEASE)
+    (first,) = [query["sql"] for query in asked if query["sql"].startswith("SELECT")][:1]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {first}")
+        plan = str(cursor.fetchall())
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+    assert "rawmail" not in plan
