@@ -4,8 +4,8 @@ beforehand and all at once.
 A fact is a question to the database whose answers hang on a key: who has an address, which tickets
 an id leads to. Whoever asks need not know whether others were asked about at the same time. Within
 `of_a_set` an answer is kept, `ahead` asks for many keys in one query, and rows that the set itself
-makes become part of the answers (`gains`). So deciding about a mail needs no database where its
-facts are known: in a set, in a test, in a dry run.
+makes become part of the answers (`gains`). So deciding about a customer's mail needs no database
+where its facts are known.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
